@@ -1,0 +1,74 @@
+# What people call and what CI calls are the same: make demo, make test.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+NODE_OK = node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])\.'
+
+.PHONY: help setup demo run test lint bench clean screenshots frontend requirements
+
+help:  ## Show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+$(VENV)/made:
+	@$(PYTHON) scripts/check_python.py
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The product alone, which is all `make demo` and `make run` need.
+$(VENV)/product: $(VENV)/made requirements/run.txt requirements/build.txt requirements/node.txt pyproject.toml hatch_build.py
+	$(PIP) install --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(NODE_OK) && command -v npm >/dev/null || { \
+	  echo "No Node 20 or newer here: installing it into $(VENV)."; \
+	  $(PIP) install --require-hashes -r requirements/node.txt; }
+	PATH="$(abspath $(BIN)):$$PATH" $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# And what tests and lint need.
+$(VENV)/tools: $(VENV)/product requirements/dev.txt
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/tools frontend  ## Install everything for development
+
+frontend: $(VENV)/product  ## Build the page's CSS and JavaScript, if they changed
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python hatch_build.py
+
+demo: $(VENV)/product frontend  ## Show Wattkeep with a real household and a virtual board
+	@$(BIN)/wattkeep demo $(ARGS)
+
+run: $(VENV)/product frontend  ## Run Wattkeep for real
+	@$(BIN)/wattkeep up $(ARGS)
+
+test: setup  ## Run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup  ## Check style, types, layers and what the repository holds
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_repository.py
+
+bench: setup  ## Measure what matters, side by side
+	$(BIN)/python benchmarks/ingest.py
+
+screenshots: setup  ## Make docs/images from the running product
+	$(BIN)/python scripts/screenshots.py
+
+requirements:  ## Pin the dependencies anew (needs uv)
+	for part in "run pyproject.toml --extra board --extra postgres" "build requirements/build.in" \
+	  "node requirements/node.in" "dev requirements/dev.in -c requirements/run.txt"; do \
+	  set -- $$part; out=$$1; shift; \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-annotate --custom-compile-command "make requirements" \
+	    "$$@" -o requirements/$$out.txt || exit 1; done
+
+clean:  ## Remove everything that make made
+	rm -rf $(VENV) node_modules frontend/node_modules src/wattkeep/web/static/dist build dist \
+	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

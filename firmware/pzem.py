@@ -1,0 +1,135 @@
+# The PZEM-004T on its serial line: ask, wait without blocking, and believe only a perfect reply.
+from time import ticks_add, ticks_diff
+
+VOLTAGE_DV = 0
+CURRENT_MA = 1
+POWER_DW = 2
+ENERGY_WH = 3
+FREQUENCY_DHZ = 4
+POWER_FACTOR_C = 5
+ALARM = 6
+
+ANY_ADDRESS = 0xF8
+REPLY_BYTES = 25
+PERIOD_MS = 100
+REPLY_MS = 150
+
+_CRC = (
+    0x0000, 0xCC01, 0xD801, 0x1400, 0xF001, 0x3C00, 0x2800, 0xE401,
+    0xA001, 0x6C00, 0x7800, 0xB401, 0x5000, 0x9C01, 0x8801, 0x4400,
+)  # fmt: skip
+
+
+def crc16(data, count):
+    crc = 0xFFFF
+    for i in range(count):
+        byte = data[i]
+        crc = (crc >> 4) ^ _CRC[(crc ^ byte) & 15]
+        crc = (crc >> 4) ^ _CRC[(crc ^ (byte >> 4)) & 15]
+    return crc
+
+
+def build_request(address):
+    request = bytearray((address, 0x04, 0, 0, 0, 10, 0, 0))
+    crc = crc16(request, 6)
+    request[6] = crc & 0xFF
+    request[7] = crc >> 8
+    return request
+
+
+def parse_reply(reply, address, values):
+    # Fills `values` (seven integers in the meter's steps) from 25 bytes; False leaves them alone.
+    if reply[1] != 0x04 or reply[2] != 20:
+        return False
+    if address != ANY_ADDRESS and reply[0] != address:
+        return False
+    # The checksum before the words: garbage could be wider than a small integer.
+    if crc16(reply, 23) != reply[23] | reply[24] << 8:
+        return False
+    voltage_dv = reply[3] << 8 | reply[4]
+    frequency_dhz = reply[17] << 8 | reply[18]
+    power_factor_c = reply[19] << 8 | reply[20]
+    alarm = reply[21] << 8 | reply[22]
+    if reply[7] > 1 or reply[11] > 4:  # the high words of 110 A and 1.3 times 23 kW
+        return False
+    current_ma = _low_word_first(reply, 5)
+    power_dw = _low_word_first(reply, 9)
+    if not 600 <= voltage_dv <= 2800 or not 400 <= frequency_dhz <= 700:
+        return False
+    if current_ma > 110000 or power_dw > 299000 or power_factor_c > 100:
+        return False
+    if alarm != 0 and alarm != 0xFFFF:
+        return False
+    values[VOLTAGE_DV] = voltage_dv
+    values[CURRENT_MA] = current_ma
+    values[POWER_DW] = power_dw
+    values[ENERGY_WH] = _low_word_first(reply, 13)
+    values[FREQUENCY_DHZ] = frequency_dhz
+    values[POWER_FACTOR_C] = power_factor_c
+    values[ALARM] = 1 if alarm else 0
+    return True
+
+
+def _low_word_first(reply, at):
+    return reply[at] << 8 | reply[at + 1] | reply[at + 2] << 24 | reply[at + 3] << 16
+
+
+class Pzem:
+    def __init__(self, uart, address, now):
+        self.uart = uart
+        self.address = address
+        self.values = [0] * 7
+        self.good = 0
+        self.bad = 0
+        self.skipped = 0
+        self._request = build_request(address)
+        self._reply = bytearray(REPLY_BYTES)
+        self._waste = bytearray(32)
+        self._due = now
+        self._asked = 0
+        self._waiting = False
+
+    def step(self, now):
+        # True: `values` are fresh. False: this poll failed. None: nothing to tell yet.
+        if self._waiting:
+            return self._listen(now)
+        if ticks_diff(now, self._due) >= 0:
+            self._due = ticks_add(self._due, PERIOD_MS)
+            self._skip_missed(now)
+            self._ask(now)
+        return None
+
+    def _skip_missed(self, now):
+        # Deadlines that passed meanwhile are gone: polls never bunch up.
+        late_ms = ticks_diff(now, self._due)
+        if late_ms >= 0:
+            missed = late_ms // PERIOD_MS + 1
+            self.skipped += missed
+            self._due = ticks_add(self._due, missed * PERIOD_MS)
+
+    def _ask(self, now):
+        # Whatever is left of an earlier reply must not be taken for the next one.
+        while self.uart.any():
+            self.uart.readinto(self._waste)
+        self.uart.write(self._request)
+        self._asked = now
+        self._waiting = True
+
+    def _listen(self, now):
+        if self.uart.any() >= REPLY_BYTES:
+            self._end_poll(now)
+            if self.uart.readinto(self._reply) == REPLY_BYTES and parse_reply(
+                self._reply, self.address, self.values
+            ):
+                self.good += 1
+                return True
+        elif ticks_diff(now, self._asked) < REPLY_MS:
+            return None
+        else:
+            self._end_poll(now)
+        self.bad += 1
+        return False
+
+    def _end_poll(self, now):
+        self._waiting = False
+        self._skip_missed(now)

@@ -1,0 +1,32 @@
+// The open alerts and the sign for them beside the device's state.
+import { setTime } from "./ago.js";
+
+export class Alerts {
+  constructor(root, zone) {
+    this.zone = zone;
+    this.list = root.querySelector("[data-alert-list]");
+    this.template = root.querySelector("[data-alert-row]");
+    this.none = root.querySelector("[data-no-alerts]");
+    this.link = root.querySelector("[data-alert-link]");
+    this.count = root.querySelector("[data-alert-count]");
+  }
+
+  show(alerts) {
+    const rows = new Map([...this.list.children].map((row) => [row.dataset.alert, row]));
+    const wanted = alerts.map((alert) => rows.get(String(alert.id)) ?? this.#row(alert));
+    // Untouched while nothing changed: a screen reader is told of changes only.
+    const isSame = wanted.length === rows.size && wanted.every((row, i) => row === this.list.children[i]);
+    if (!isSame) this.list.replaceChildren(...wanted);
+    this.none.hidden = alerts.length > 0;
+    this.link.hidden = alerts.length === 0;
+    this.count.textContent = alerts.length;
+  }
+
+  #row(alert) {
+    const row = this.template.content.firstElementChild.cloneNode(true);
+    row.dataset.alert = alert.id;
+    row.querySelector("[data-message]").textContent = alert.message;
+    setTime(row.querySelector("time"), alert.created_at, this.zone);
+    return row;
+  }
+}

@@ -1,0 +1,1 @@
+"""Rules against readings, and the incidents they open and close."""

@@ -1,0 +1,125 @@
+"""Shapes of the API's bodies: what may be written, and what OpenAPI tells of what is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from wattkeep.monitoring.models import Device, Site
+
+
+class OwnSiteField(serializers.PrimaryKeyRelatedField):  # type: ignore[type-arg]
+    """A site of the asking user; anybody else's does not exist."""
+
+    def get_queryset(self) -> Any:
+        return Site.objects.filter(owner=self.context["request"].user)
+
+
+class DeviceSerializer(serializers.ModelSerializer):  # type: ignore[type-arg]
+    """What its owner may set of a device."""
+
+    site = OwnSiteField(required=False)
+
+    class Meta:
+        model = Device
+        fields = ("name", "location", "site", "interval_s", "range_w", "is_active")
+
+
+class StatusSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Whether a device is there."""
+
+    status = serializers.ChoiceField(["online", "silent", "offline", "never"])
+    is_online = serializers.BooleanField()
+    last_seen = serializers.DateTimeField(allow_null=True)
+
+
+class DeviceRowSerializer(StatusSerializer):
+    """A device as lists show it."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    location = serializers.CharField()
+    site = serializers.IntegerField()
+    is_active = serializers.BooleanField()
+    key_prefix = serializers.CharField()
+    interval_s = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    power = serializers.FloatField(allow_null=True, help_text="W, while online")
+
+
+class NewDeviceSerializer(DeviceRowSerializer):
+    """A device just made, with its key, which is shown this once."""
+
+    api_key = serializers.CharField()
+
+
+class ValuesSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """The six values; null before the first reading."""
+
+    voltage = serializers.FloatField(allow_null=True, help_text="V")
+    current = serializers.FloatField(allow_null=True, help_text="A")
+    power = serializers.FloatField(allow_null=True, help_text="W")
+    energy = serializers.FloatField(allow_null=True, help_text="kWh, the meter's counter")
+    frequency = serializers.FloatField(allow_null=True, help_text="Hz")
+    power_factor = serializers.FloatField(allow_null=True)
+
+
+class RealtimeSerializer(ValuesSerializer, StatusSerializer):
+    """The newest reading of a device."""
+
+    device = serializers.IntegerField()
+    timestamp = serializers.DateTimeField()
+
+
+class LatestReadingSerializer(ValuesSerializer):
+    """A reading with its time."""
+
+    timestamp = serializers.DateTimeField()
+
+
+class HourSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """A local hour of today."""
+
+    hour = serializers.IntegerField()
+    start = serializers.DateTimeField()
+    consumption = serializers.FloatField(help_text="kWh")
+
+
+class DaySerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """A local day."""
+
+    date = serializers.DateField()
+    day = serializers.CharField()
+    consumption = serializers.FloatField(help_text="kWh")
+
+
+class AlertSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """An incident."""
+
+    id = serializers.IntegerField()
+    alert_type = serializers.CharField()
+    message = serializers.CharField()
+    value = serializers.FloatField()
+    is_resolved = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    resolved_at = serializers.DateTimeField(allow_null=True)
+
+
+class DashboardSerializer(ValuesSerializer, StatusSerializer):
+    """Everything a device's page shows."""
+
+    device = DeviceRowSerializer()
+    latest_reading = LatestReadingSerializer(allow_null=True)
+    time_zone = serializers.CharField()
+    site_date = serializers.DateField()
+    today_consumption = serializers.FloatField(help_text="kWh")
+    hourly_consumption = HourSerializer(many=True)
+    weekly_consumption = DaySerializer(many=True)
+    alerts = AlertSerializer(many=True)
+
+
+class ErrorSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """A refusal in words."""
+
+    error = serializers.CharField()

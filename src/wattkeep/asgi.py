@@ -1,0 +1,65 @@
+"""The application: the ingest endpoint beside Django, wired together."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
+
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()
+
+# After Django is set up: these import models.
+from wattkeep.alerts.high_power import HighPowerWatch
+from wattkeep.ingest.endpoint import PATHS, IngestEndpoint
+from wattkeep.ingest.keys import KeyCache
+from wattkeep.ingest.limits import RateLimit
+from wattkeep.ingest.stores import open_store
+from wattkeep.ingest.writer import Writer
+
+if TYPE_CHECKING:
+    from wattkeep.ingest.endpoint import Message, Receive, Send
+
+
+class Application:
+    """Routes a reading's way in past Django, and everything else to it."""
+
+    def __init__(self) -> None:
+        self._watch = HighPowerWatch(settings.HIGH_POWER_W)
+        self._writer = Writer(open_store(), after_commit=self._watch.judge_later)
+        self._ingest = IngestEndpoint(
+            KeyCache(),
+            self._writer,
+            RateLimit(settings.DEVICE_RATE_PER_S, settings.DEVICE_RATE_BURST),
+        )
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Answer one ASGI connection."""
+        if scope["type"] == "http":
+            if scope["path"] in PATHS:
+                await self._ingest(scope, receive, send)
+            else:
+                await django_application(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            raise ValueError(f"Wattkeep does not speak {scope['type']}.")
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Follow the server's start and stop; at the stop, finish what was accepted."""
+        message: Message
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self._writer.drain()
+                self._watch.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+application = Application()

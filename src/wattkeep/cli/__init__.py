@@ -1,0 +1,43 @@
+"""The `wattkeep` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from wattkeep import __version__
+from wattkeep.cli.accounts import device, user
+from wattkeep.cli.demo import demo
+from wattkeep.cli.manage import manage
+from wattkeep.cli.replay import replay
+from wattkeep.cli.up import up
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="wattkeep")
+def wattkeep() -> None:
+    """Wattkeep, an electricity monitor: every reading kept, every figure explained.
+
+    Try it with `wattkeep demo`; run it for real with `wattkeep up`.
+    """
+
+
+for command in (demo, up, user, device, replay, manage):
+    wattkeep.add_command(command)
+
+
+def main() -> None:
+    """Run the command; a user's mistake gets one line, not a traceback."""
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - `--help` stays quick
+    from django.db import DatabaseError  # noqa: PLC0415
+
+    try:
+        wattkeep(prog_name="wattkeep")
+    except (ImproperlyConfigured, DatabaseError, OSError) as error:
+        if isinstance(error, BrokenPipeError):  # e.g. `wattkeep device list | head -1`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)

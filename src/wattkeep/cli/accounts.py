@@ -1,0 +1,189 @@
+"""`wattkeep user` and `wattkeep device`: who and what there is, and making more."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wattkeep.cli.installation import data_dir_option, find_user, open_installation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def user() -> None:
+    """List people, and add them."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--admin", is_flag=True, help="Let them into /admin/ too.")
+@click.option("--time-zone", default="", help="Of their home, e.g. Europe/Paris.")
+@data_dir_option
+def add_user(
+    name: str, password_stdin: bool, admin: bool, time_zone: str, data_dir: Path | None  # noqa: FBT001 - click passes flags
+) -> None:
+    """Add a person called NAME, with a home; the password is asked for."""
+    open_installation(data_dir)
+    from wattkeep.domain.calendar import is_time_zone  # noqa: PLC0415 - Django first
+    from wattkeep.monitoring.accounts import create_account  # noqa: PLC0415
+
+    if time_zone and not is_time_zone(time_zone):
+        raise click.ClickException(
+            f"{time_zone!r} is not a time zone. Write one such as Europe/Paris."
+        )
+    _check_new_name(name)
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    _check_password(name, password)
+    create_account(name, password, time_zone=time_zone, is_admin=admin)
+    click.echo(f"Added {name}.")
+
+
+def _check_new_name(name: str) -> None:
+    from django.contrib.auth import get_user_model  # noqa: PLC0415
+    from django.core.exceptions import ValidationError  # noqa: PLC0415
+
+    model = get_user_model()
+    try:
+        model._meta.get_field("username").clean(name, None)  # noqa: SLF001 - Django's public name for it
+    except ValidationError as error:
+        raise click.ClickException(" ".join(error.messages)) from None
+    if model.objects.filter(username__iexact=name).exists():
+        raise click.ClickException(f"there is a user {name!r} already.")
+
+
+def _check_password(name: str, password: str) -> None:
+    from django.contrib.auth import get_user_model  # noqa: PLC0415
+    from django.contrib.auth.password_validation import validate_password  # noqa: PLC0415
+    from django.core.exceptions import ValidationError  # noqa: PLC0415
+
+    try:
+        validate_password(password, get_user_model()(username=name))
+    except ValidationError as error:
+        raise click.ClickException(" ".join(error.messages)) from None
+
+
+@user.command("list")
+@json_option
+@data_dir_option
+def list_users(as_json: bool, data_dir: Path | None) -> None:  # noqa: FBT001 - click passes flags
+    """List people and how many devices each has."""
+    open_installation(data_dir)
+    from django.contrib.auth import get_user_model  # noqa: PLC0415
+    from django.db.models import Count  # noqa: PLC0415
+
+    people = get_user_model().objects.annotate(count=Count("devices")).order_by("username")
+    rows = [
+        {
+            "id": person.pk,
+            "name": person.get_username(),
+            "admin": person.is_staff,
+            "active": person.is_active,
+            "devices": person.count,
+        }
+        for person in people
+    ]
+    _print(rows, as_json=as_json, empty="Nobody yet. `wattkeep user add NAME` adds the first.")
+
+
+@click.group()
+def device() -> None:
+    """List devices, and add them."""
+
+
+@device.command("add")
+@click.argument("name")
+@click.option("--user", "user_name", required=True, help="Whose it is.")
+@click.option("--location", default="", help="Where it is, in your words.")
+@click.option(
+    "--interval", type=click.IntRange(1), default=10, show_default=True, help="Seconds between posts."
+)
+@data_dir_option
+def add_device(
+    name: str, user_name: str, location: str, interval: int, data_dir: Path | None
+) -> None:
+    """Add a device called NAME; its key is the last line on standard output."""
+    open_installation(data_dir)
+    from wattkeep.monitoring.devices import create_device  # noqa: PLC0415
+    from wattkeep.monitoring.models import Device  # noqa: PLC0415
+
+    for field, value in (("name", name), ("location", location)):
+        if len(value) > (most := Device._meta.get_field(field).max_length or 0):  # noqa: SLF001 - Django's public name for it
+            raise click.ClickException(f"the {field} is longer than {most} characters.")
+    if not name.strip():
+        raise click.ClickException("a device needs a name.")
+    made, key = create_device(
+        find_user(user_name), name, location=location, interval_s=interval
+    )
+    click.echo(
+        f"Added device {made.pk}, {name}. Its key, shown this once:", err=True
+    )
+    click.echo(key)
+
+
+@device.command("list")
+@json_option
+@data_dir_option
+def list_devices(as_json: bool, data_dir: Path | None) -> None:  # noqa: FBT001 - click passes flags
+    """List devices, whose they are and whether they are there."""
+    open_installation(data_dir)
+    from django.utils import timezone  # noqa: PLC0415
+
+    from wattkeep.api.payloads import device_rows  # noqa: PLC0415
+    from wattkeep.monitoring.models import Device  # noqa: PLC0415
+
+    devices = list(Device.objects.select_related("user").order_by("pk"))
+    rows = [
+        {
+            "id": row["id"],
+            "name": row["name"],
+            "user": one.user.get_username(),
+            "location": row["location"],
+            "status": row["status"],
+            "power_w": row["power"],
+            "last_seen": row["last_seen"],
+            "active": row["is_active"],
+            "key": f"{row['key_prefix']}_…",
+        }
+        for one, row in zip(devices, device_rows(devices, timezone.now()), strict=True)
+    ]
+    _print(rows, as_json=as_json, empty="No device yet. `wattkeep device add NAME --user USER`.")
+
+
+def _print(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> None:
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        click.echo(empty, err=True)
+        return
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(*(name.replace("_", " ") for name in rows[0]), box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(Text(_shown(value)) for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)

@@ -1,0 +1,68 @@
+"""Getting hold of an installation: its data folder, its settings, its tables."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import django
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where everything is kept. [env: WATTKEEP_DATA_DIR; default: the user's data folder]",
+)
+
+
+def open_installation(data_dir: Path | None, *, migrate: bool = True) -> None:
+    """Set Django up on `data_dir` and bring its tables up to date.
+
+    Raises:
+        click.ClickException: the folder cannot be used.
+    """
+    if data_dir is not None:
+        os.environ["WATTKEEP_DATA_DIR"] = str(data_dir.expanduser().resolve())
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
+    from django.conf import settings  # noqa: PLC0415 - reads the environment at import
+
+    try:
+        settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+        django.setup()
+    except OSError as error:
+        raise click.ClickException(
+            f"the data folder cannot be used: {error}. Choose another with --data-dir."
+        ) from error
+    if migrate:
+        _migrate()
+
+
+def _migrate() -> None:
+    from django.core.management import call_command  # noqa: PLC0415 - needs Django set up
+    from django.db import connection  # noqa: PLC0415
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
+
+    executor = MigrationExecutor(connection)
+    targets = executor.loader.graph.leaf_nodes()
+    if executor.migration_plan(targets):
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+def find_user(name: str) -> User:
+    """Return the user called `name`.
+
+    Raises:
+        click.ClickException: there is none.
+    """
+    from django.contrib.auth import get_user_model  # noqa: PLC0415 - needs Django set up
+
+    user = get_user_model().objects.filter(username=name).first()
+    if user is None:
+        raise click.ClickException(
+            f"there is no user {name!r}. `wattkeep user list` shows who there is."
+        )
+    return user

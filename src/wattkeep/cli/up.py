@@ -1,0 +1,72 @@
+"""`wattkeep up`: the real thing, in one process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from wattkeep.cli.installation import data_dir_option, open_installation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+port_option = click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    show_default=True,
+    help="The TCP port to listen at.",
+)
+
+
+@click.command()
+@click.option(
+    "--host",
+    default="0.0.0.0",  # noqa: S104 - boards on the LAN must reach it
+    show_default=True,
+    help="The address to listen at; 127.0.0.1 keeps it to this machine.",
+)
+@port_option
+@data_dir_option
+def up(host: str, port: int, data_dir: Path | None) -> None:
+    """Run Wattkeep: bring the tables up to date, then serve pages, API and boards."""
+    open_installation(data_dir)
+
+    def announce() -> None:
+        click.echo(f"Wattkeep is running at {address(host, port)}")
+        _tell_setup_code(host, port)
+
+    run_server(host, port, announce)
+
+
+def run_server(host: str, port: int, on_ready: Callable[[], None]) -> None:
+    """Serve until Ctrl-C.
+
+    Raises:
+        click.ClickException: the port is taken.
+    """
+    from wattkeep.serving import PortTakenError, check_port, serve  # noqa: PLC0415 - Django first
+
+    try:
+        check_port(host, port)
+        serve(host, port, on_ready)
+    except PortTakenError as error:
+        raise click.ClickException(f"{error}. Choose another with --port.") from error
+
+
+def address(host: str, port: int) -> str:
+    """Return where a browser on this machine finds the server."""
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 - shown only
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def _tell_setup_code(host: str, port: int) -> None:
+    from wattkeep.monitoring.accounts import awaits_first_account, setup_code  # noqa: PLC0415
+
+    if awaits_first_account():
+        click.echo(
+            f"Nobody has an account yet. Make the first one at {address(host, port)}/register/\n"
+            f"with this one-time code: {setup_code()}"
+        )

@@ -1,0 +1,1 @@
+"""The rules of electricity metering as plain Python: values in, values out."""

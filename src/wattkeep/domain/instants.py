@@ -1,0 +1,18 @@
+"""Instants as whole milliseconds since 1970, exact in both directions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_ms(instant: datetime) -> int:
+    """Return an aware instant as epoch milliseconds, the part below a millisecond cut off."""
+    return (instant - EPOCH) // MILLISECOND
+
+
+def from_ms(ms: int) -> datetime:
+    """Return epoch milliseconds as an aware UTC instant."""
+    return EPOCH + timedelta(milliseconds=ms)

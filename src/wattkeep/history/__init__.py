@@ -1,0 +1,1 @@
+"""A chart's way out: what is stored, read back as consumption and series."""

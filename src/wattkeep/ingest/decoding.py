@@ -1,0 +1,217 @@
+"""A request's body made into readings, in one pass where it is good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from wattkeep.domain.readings import MOST_AGE_S, Reading, TimeError, aged_ms, impossibility, instant_ms
+from wattkeep.ingest.specification import EnergyReadingCreateSerializer
+
+MOST_READINGS = 10_000
+
+AtLeastZero = Annotated[float, Meta(ge=0)]
+
+
+class Sent(msgspec.Struct, frozen=True, gc=False):
+    """A reading on the wire, as the fast path takes it: a subset of what the specification does."""
+
+    voltage: Annotated[float, Meta(ge=0, le=500)]
+    current: Annotated[float, Meta(ge=0, le=100)]
+    power: AtLeastZero
+    energy: AtLeastZero
+    frequency: Annotated[float, Meta(ge=45, le=65)]
+    power_factor: Annotated[float, Meta(ge=0, le=1)]
+    timestamp: str | float | None = None
+    age_s: Annotated[float, Meta(ge=0, le=MOST_AGE_S)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one request brought for one device.
+
+    `stamped[i]` tells that `readings[i]` got its time from us: it may be moved to the next free
+    millisecond. `rejected` holds (index, errors) of an array's bad elements.
+    """
+
+    device_id: int
+    readings: list[Reading]
+    stamped: list[bool]
+    is_array: bool = False
+    rejected: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
+    """A body that is not stored, with the status and body of the answer."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(body)
+        self.status = status
+        self.body = body
+
+
+class _NotPlain(Exception):  # noqa: N818 - control flow inside this module
+    """The fast path does not take this; the specification decides."""
+
+
+_one = msgspec.json.Decoder(Sent)
+_many = msgspec.json.Decoder(list[Sent])
+_pieces = msgspec.json.Decoder(list[msgspec.Raw])
+_anything = msgspec.json.Decoder()
+
+
+def decode(body: bytes, device_id: int, now_ms: int) -> Batch:
+    """Return the readings in `body`.
+
+    Raises:
+        Refused: nothing in it can be stored.
+    """
+    if body.lstrip(b" \t\r\n")[:1] == b"[":
+        return _decode_array(body, device_id, now_ms)
+    try:
+        reading, stamped = _from_sent(_one.decode(body), device_id, now_ms)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _NotPlain):
+        reading, stamped = _by_specification(_parse(body), device_id, now_ms)
+    return Batch(device_id, [reading], [stamped])
+
+
+def _from_sent(
+    sent: Sent, device_id: int, now_ms: int, *, needs_time: bool = False
+) -> tuple[Reading, bool]:
+    """Return a reading and whether we gave it its time."""
+    stamped = False
+    try:
+        if sent.timestamp is not None:
+            if sent.age_s is not None:
+                raise _NotPlain
+            ms = instant_ms(sent.timestamp, now_ms)
+        elif sent.age_s is not None:
+            ms, stamped = aged_ms(sent.age_s, now_ms), True
+        elif needs_time:
+            raise _NotPlain
+        else:
+            ms, stamped = now_ms, True
+    except (TimeError, OverflowError):
+        raise _NotPlain from None
+    if impossibility(sent.voltage, sent.current, sent.power):
+        raise _NotPlain
+    return (
+        Reading(
+            device_id,
+            ms,
+            sent.voltage,
+            sent.current,
+            sent.power,
+            sent.energy,
+            sent.frequency,
+            sent.power_factor,
+        ),
+        stamped,
+    )
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return _anything.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Refused(400, {"detail": f"JSON parse error - {error}"}) from None
+    except RecursionError:
+        raise Refused(400, {"detail": "JSON parse error - nested too deeply"}) from None
+
+
+def _by_specification(
+    data: Any, device_id: int, now_ms: int, *, needs_time: bool = False
+) -> tuple[Reading, bool]:
+    serializer = EnergyReadingCreateSerializer(
+        data=data, context={"now_ms": now_ms, "needs_time": needs_time}
+    )
+    if not serializer.is_valid():
+        raise Refused(400, _plain(serializer.errors))
+    values = serializer.validated_data
+    timestamp, age_s = values.get("timestamp"), values.get("age_s")
+    if timestamp is None:
+        ms = now_ms if age_s is None else aged_ms(age_s, now_ms)
+    else:
+        ms = timestamp
+    names = ("voltage", "current", "power", "energy", "frequency", "power_factor")
+    return Reading(device_id, ms, *(values[name] for name in names)), timestamp is None
+
+
+def _plain(errors: Any) -> Any:
+    """Return DRF's errors as dicts, lists and texts, which is all that can be encoded."""
+    if isinstance(errors, dict):
+        return {str(name): _plain(value) for name, value in errors.items()}
+    if isinstance(errors, list | tuple):
+        return [_plain(value) for value in errors]
+    return str(errors)
+
+
+def _decode_array(body: bytes, device_id: int, now_ms: int) -> Batch:
+    batch = Batch(device_id, [], [], is_array=True)
+    try:
+        sent = _many.decode(body)
+        if len(sent) <= MOST_READINGS:
+            for one in sent:
+                reading, stamped = _from_sent(one, device_id, now_ms, needs_time=True)
+                batch.readings.append(reading)
+                batch.stamped.append(stamped)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _NotPlain):
+        batch = _decode_pieces(body, device_id, now_ms)
+    else:
+        _check_count(len(sent))
+    if not batch.readings:
+        raise Refused(400, _nothing_accepted(batch))
+    return batch
+
+
+def _decode_pieces(body: bytes, device_id: int, now_ms: int) -> Batch:
+    """Judge each element of an array alone: one bad one does not sink the rest."""
+    batch = Batch(device_id, [], [], is_array=True)
+    try:
+        pieces = _pieces.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        _parse(body)  # says what is wrong with it
+        raise Refused(400, {"detail": "JSON parse error"}) from None
+    _check_count(len(pieces))
+    for index, piece in enumerate(pieces):
+        try:
+            try:
+                reading, stamped = _from_sent(
+                    _one.decode(piece), device_id, now_ms, needs_time=True
+                )
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _NotPlain):
+                reading, stamped = _by_specification(
+                    _parse(bytes(piece)), device_id, now_ms, needs_time=True
+                )
+        except Refused as refusal:
+            batch.rejected.append((index, refusal.body))
+        else:
+            batch.readings.append(reading)
+            batch.stamped.append(stamped)
+    return batch
+
+
+def _check_count(count: int) -> None:
+    if count > MOST_READINGS:
+        raise Refused(
+            413, {"error": f"{count} readings in one request; at most {MOST_READINGS:,} are taken."}
+        )
+
+
+def _nothing_accepted(batch: Batch) -> dict[str, Any]:
+    if not batch.rejected:
+        return {"non_field_errors": ["This list may not be empty."]}
+    return {
+        "error": "No reading of the array can be stored.",
+        "accepted": 0,
+        "duplicates": 0,
+        "rejected": rejections(batch),
+    }
+
+
+def rejections(batch: Batch) -> list[dict[str, Any]]:
+    """Return an array's bad elements as the answer lists them."""
+    return [{"index": index, "errors": errors} for index, errors in batch.rejected]

@@ -1,0 +1,1 @@
+"""The Django app that holds what Wattkeep stores: models, migrations, admin."""

@@ -1,0 +1,59 @@
+"""Column types of the telemetry tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from wattkeep.domain.instants import from_ms, to_ms
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+class MillisecondField(models.DateTimeField):  # type: ignore[type-arg]
+    """An instant to the millisecond: an integer on SQLite, `timestamptz` on PostgreSQL.
+
+    Eight bytes of integer compare and sort faster than SQLite's text dates and take a third of
+    the room. Python always sees an aware UTC `datetime`. Date functions of the database
+    (`Trunc…`, `__date`) do not work on the integer: ranges are asked for by instants.
+    """
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "bigint" if connection.vendor == "sqlite" else "timestamp with time zone"
+
+    def get_prep_value(self, value: Any) -> datetime | None:
+        """Return `value` as an aware UTC instant cut to whole milliseconds."""
+        value = self.to_python(value)
+        if value is None or not isinstance(value, datetime):
+            return value
+        if value.tzinfo is None:
+            raise ValueError(f"{self.name}: {value!r} has no time zone")
+        value = value.astimezone(UTC)
+        return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+    def get_db_prep_value(
+        self,
+        value: Any,
+        connection: BaseDatabaseWrapper,
+        prepared: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+    ) -> Any:
+        if not prepared:
+            value = self.get_prep_value(value)
+        if connection.vendor == "sqlite" and isinstance(value, datetime):
+            return to_ms(value)
+        return connection.ops.adapt_datetimefield_value(value)
+
+    def from_db_value(
+        self, value: Any, _expression: object, _connection: BaseDatabaseWrapper
+    ) -> datetime | None:
+        return from_ms(value) if isinstance(value, int) else value
+
+    def get_db_converters(self, connection: BaseDatabaseWrapper) -> list[Any]:
+        return [self.from_db_value]
+
+    def get_internal_type(self) -> str:
+        # Not "DateTimeField": the SQLite back end would parse the integer as text.
+        return "MillisecondField"

@@ -1,0 +1,222 @@
+"""What Wattkeep stores: columns and constraints; the rules live elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models, transaction
+
+from wattkeep.domain.calendar import is_time_zone
+from wattkeep.monitoring.fields import MillisecondField
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def validate_time_zone(name: str) -> None:
+    """Raise ValidationError unless `name` is an IANA time zone such as Europe/Paris."""
+    if not is_time_zone(name):
+        raise ValidationError(
+            "%(name)s is not a time zone. Write one such as Europe/Paris.", params={"name": name}
+        )
+
+
+class Site(models.Model):
+    """A home or building."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sites"
+    )
+    name = models.CharField(max_length=100)
+    time_zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        validators=[validate_time_zone],
+        help_text="Days and months are counted in this zone, e.g. Europe/Paris.",
+    )
+    currency = models.CharField(
+        max_length=3,
+        default="EUR",
+        validators=[RegexValidator(r"^[A-Z]{3}$", "Write three capital letters, e.g. EUR.")],
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+class Device(models.Model):
+    """A metering point. Its hardware can be swapped; its history stays."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="devices"
+    )
+    site = models.ForeignKey(Site, on_delete=models.RESTRICT, related_name="devices")
+    name = models.CharField(max_length=100)
+    location = models.CharField(max_length=200, blank=True)
+    is_active = models.BooleanField(
+        default=True, help_text="An inactive device's readings are refused."
+    )
+    # SHA-256 of the key: whoever steals the database cannot post with it. A slow hash would add
+    # nothing, the key has 190 random bits.
+    key_hash = models.BinaryField(max_length=32, unique=True, editable=False)
+    key_prefix = models.CharField(max_length=16, unique=True, editable=False)
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="children",
+        help_text="The device behind whose meter this one sits.",
+    )
+    range_w = models.PositiveIntegerField(
+        "meter range (W)",
+        default=23_000,
+        validators=[MinValueValidator(1)],
+        help_text="The most this meter can measure: 23000 W, or 2300 W for the 10 A type.",
+    )
+    interval_s = models.PositiveIntegerField(
+        "interval (s)",
+        default=10,
+        validators=[MinValueValidator(1)],
+        help_text="How often it reports.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            KeyChange.note()
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            deleted = super().delete(*args, **kwargs)
+            KeyChange.note()
+        return deleted
+
+    @property
+    def last_seen(self) -> datetime | None:
+        """When anything signed with this device's key last arrived; written every few seconds."""
+        return DeviceBoot.objects.filter(device_id=self.pk).aggregate(last=models.Max("last_seen"))[
+            "last"
+        ]
+
+
+class KeyChange(models.Model):
+    """One row whose number grows with every change to a device or key.
+
+    Each server process looks at it once a second and drops its key cache when it has moved.
+    """
+
+    number = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+    @classmethod
+    def note(cls) -> None:
+        """Tell every server process that a device or key changed."""
+        if not cls.objects.filter(pk=1).update(number=models.F("number") + 1):
+            cls.objects.get_or_create(pk=1, defaults={"number": 1})
+
+
+class DeviceBoot(models.Model):
+    """What changes with every post, kept off Device: one row a boot of its board.
+
+    A board that posts single readings tells no boot: its row has the empty one.
+    """
+
+    pk = models.CompositePrimaryKey("device_id", "boot")
+    device = models.ForeignKey(
+        Device,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="boots",
+    )
+    boot = models.CharField(max_length=16, default="")
+    last_seq = models.BigIntegerField(default=0)
+    last_seen = MillisecondField()
+
+    class Meta:
+        db_table = "monitoring_deviceboot"
+
+    def __str__(self) -> str:
+        return f"{self.device_id}/{self.boot or '-'}"
+
+
+class EnergyReading(models.Model):
+    """What the meter said at one instant.
+
+    Unique per device and time: a board that never saw our answer sends the same reading again,
+    and nobody may pay for it twice.
+    """
+
+    pk = models.CompositePrimaryKey("device_id", "timestamp")
+    device = models.ForeignKey(
+        Device,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="readings",
+    )
+    timestamp = MillisecondField()
+    voltage = models.FloatField("voltage (V)")
+    current = models.FloatField("current (A)")
+    power = models.FloatField("power (W)")
+    energy = models.FloatField("energy (kWh)", help_text="The meter's counter.")
+    frequency = models.FloatField("frequency (Hz)")
+    power_factor = models.FloatField()
+
+    class Meta:
+        db_table = "monitoring_energyreading"
+
+    def __str__(self) -> str:
+        return f"{self.device_id} {self.timestamp:%Y-%m-%d %H:%M:%S} {self.power} W"
+
+
+class Alert(models.Model):
+    """One incident of a device: opened when a rule is broken, resolved when it holds again."""
+
+    class Type(models.TextChoices):
+        HIGH_POWER = "HIGH_POWER", "High power"
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="alerts")
+    alert_type = models.CharField(max_length=20, choices=Type.choices)
+    message = models.TextField()
+    value = models.FloatField(help_text="What was measured when it opened.")
+    is_resolved = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = (models.Index(fields=["device", "-created_at"]),)
+        constraints = (
+            # Two workers that see the same rise open one incident, not two.
+            models.UniqueConstraint(
+                fields=["device", "alert_type"],
+                condition=models.Q(is_resolved=False),
+                name="one_open_alert_per_device_and_type",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.message

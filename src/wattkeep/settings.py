@@ -1,0 +1,232 @@
+"""Every setting of Wattkeep: read once from `WATTKEEP_*` variables and the data folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import platformdirs
+from django.core.exceptions import ImproperlyConfigured
+
+PACKAGE_DIR = Path(__file__).resolve().parent
+
+
+def _list(name: str, default: str = "") -> list[str]:
+    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def _flag(name: str, *, default: bool = False) -> bool:
+    value = os.environ.get(name, "").strip().lower()
+    if value in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:
+        return value in {"1", "true", "yes", "on"} if value else default
+    raise ImproperlyConfigured(f"{name}={value!r}: write 1 or 0.")
+
+
+def _number(name: str, default: float) -> float:
+    value = os.environ.get(name, "").strip()
+    try:
+        return float(value) if value else default
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={value!r}: this must be a number.") from None
+
+
+# -- where things are kept --------------------------------------------------------------------
+
+DATA_DIR = Path(
+    os.environ.get("WATTKEEP_DATA_DIR") or platformdirs.user_data_path("wattkeep")
+).expanduser()
+
+
+def _secret_key() -> str:
+    """Return the installation's secret, made on the first start and readable by its owner only."""
+    if value := os.environ.get("WATTKEEP_SECRET_KEY"):
+        return value
+    path = DATA_DIR / "secret-key"
+    if not path.exists():
+        DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Written aside and linked: two first starts at once end with one key, never a torn one.
+        draft = path.with_name(f".secret-key.{secrets.token_hex(8)}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - the mode must hold from the first byte
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text(encoding="utf-8").strip()
+
+
+SECRET_KEY = _secret_key()
+
+_sqlite_options: dict[str, Any] = {
+    "timeout": 20,
+    "transaction_mode": "IMMEDIATE",
+    # FULL: a commit is on the disk before it is acknowledged, also through a power cut.
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+        "PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY"
+    ),
+}
+
+DATABASE_URL = os.environ.get("WATTKEEP_DATABASE_URL", "")
+DATABASES: dict[str, Any]
+if DATABASE_URL:
+    DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60)}
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "wattkeep.sqlite3",
+            "CONN_MAX_AGE": None,
+        }
+    }
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"].setdefault("OPTIONS", {}).update(_sqlite_options)
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- who may talk to us -----------------------------------------------------------------------
+
+DEBUG = _flag("WATTKEEP_DEBUG")
+# A monitor on a LAN is reached by whatever name or address the router gave it. Restrict it
+# where it is reachable from outside.
+ALLOWED_HOSTS = _list("WATTKEEP_ALLOWED_HOSTS", "*")
+CSRF_TRUSTED_ORIGINS = _list("WATTKEEP_TRUSTED_ORIGINS")
+CORS_ALLOWED_ORIGINS = _list(
+    "WATTKEEP_CORS_ORIGINS", "http://localhost:8000,http://127.0.0.1:8000"
+)
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_CREDENTIALS = True
+
+_behind_tls = _flag("WATTKEEP_BEHIND_TLS")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _behind_tls
+if _behind_tls:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# "closed": only the first account is made on the page (with the code printed in the terminal).
+REGISTRATION = os.environ.get("WATTKEEP_REGISTRATION", "closed")
+if REGISTRATION not in {"open", "closed"}:
+    raise ImproperlyConfigured(f"WATTKEEP_REGISTRATION={REGISTRATION!r}: write open or closed.")
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+LOGIN_URL = "web:login"
+LOGIN_REDIRECT_URL = "web:home"
+LOGOUT_REDIRECT_URL = "web:login"
+
+# -- ingest and alerts ------------------------------------------------------------------------
+
+# Posts a device may make in a second on average, and at once after being quiet. A board makes
+# 0.1; the rest is for uploading a backlog. 0 switches the limit off.
+DEVICE_RATE_PER_S = _number("WATTKEEP_DEVICE_RATE_PER_S", 100)
+DEVICE_RATE_BURST = _number("WATTKEEP_DEVICE_RATE_BURST", 1000)
+HIGH_POWER_W = _number("WATTKEEP_HIGH_POWER_W", 5000)
+
+# -- Django -----------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "wattkeep.monitoring",
+    "wattkeep.api",
+    "wattkeep.web",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "wattkeep.web.middleware.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "wattkeep.urls"
+ASGI_APPLICATION = "wattkeep.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+# What a new site starts with; each site's owner can change theirs.
+DEFAULT_SITE_TIME_ZONE = os.environ.get("WATTKEEP_TIME_ZONE", "")
+
+STATIC_URL = "static/"
+# Served from the package itself: nothing to collect, so `pip install` is the whole installation.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+STATIC_ROOT = None
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["wattkeep.api.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Wattkeep API",
+    "DESCRIPTION": "Readings in, figures out. Times are ISO 8601 in UTC, energy is in kWh.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("WATTKEEP_LOG_LEVEL", "WARNING")},
+}

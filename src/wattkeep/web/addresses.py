@@ -1,0 +1,15 @@
+"""Where devices post to, as this browser reached us."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+POST_PATH = "/api/energy-data/"
+
+
+def post_address(request: HttpRequest) -> str:
+    """Return the full address for a device's readings."""
+    return request.build_absolute_uri(POST_PATH)

@@ -1,0 +1,126 @@
+"""The pages' forms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.contrib.auth.forms import UserCreationForm
+from django.core.exceptions import ValidationError
+
+from wattkeep.domain.calendar import is_time_zone
+from wattkeep.monitoring import accounts
+from wattkeep.monitoring.models import Device, Site
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+TIME_ZONE_INPUT = forms.TextInput(
+    attrs={"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}
+)
+
+
+class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
+    """A new account, its home's time zone and its first device.
+
+    `needs_code` asks for the one-time code from the terminal as well.
+    """
+
+    time_zone = forms.CharField(
+        label="Time zone",
+        required=False,
+        widget=TIME_ZONE_INPUT,
+        help_text="Days and hours are counted in it. You can change it later.",
+    )
+    device_name = forms.CharField(
+        label="First device", max_length=100, initial="Main meter", help_text="What it measures."
+    )
+    code = forms.CharField(
+        label="One-time code",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+        ),
+        help_text="It is printed in the terminal that Wattkeep runs in.",
+    )
+
+    class Meta:
+        model = get_user_model()
+        fields = ("username",)
+
+    def __init__(self, *args: Any, needs_code: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].help_text = ""
+        if needs_code:
+            self.order_fields(["code"])
+        else:
+            del self.fields["code"]
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        if not accounts.is_setup_code(code):
+            raise ValidationError("This is not the code. Look at the terminal of Wattkeep.")
+        return code
+
+    def clean_time_zone(self) -> str:
+        name: str = self.cleaned_data["time_zone"]
+        if name and not is_time_zone(name):
+            raise ValidationError("Choose one from the list, e.g. Europe/Paris.")
+        return name
+
+
+class NewDeviceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a device needs before it can report."""
+
+    class Meta:
+        model = Device
+        fields = ("name", "location", "interval_s")
+        labels = {"interval_s": "Interval in seconds"}
+        help_texts = {
+            "name": "What it measures, e.g. Main meter.",
+            "location": "Where it hangs, e.g. Cellar. You may leave it empty.",
+            "interval_s": "How often it reports. A board with Wattkeep's firmware: 10.",
+        }
+
+
+class DeviceForm(NewDeviceForm):
+    """What can be changed about a device."""
+
+    class Meta(NewDeviceForm.Meta):
+        fields = ("name", "location", "interval_s", "range_w", "is_active")
+        labels = {
+            **NewDeviceForm.Meta.labels,
+            "range_w": "Meter range in watts",
+            "is_active": "Accept readings from this device",
+        }
+        help_texts = {
+            **NewDeviceForm.Meta.help_texts,
+            "range_w": "The most its meter can measure: 23000, or 2300 for the 10 A type.",
+            "is_active": "",
+        }
+
+
+class SiteForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A home's name, time zone and currency."""
+
+    class Meta:
+        model = Site
+        fields = ("name", "time_zone", "currency")
+        widgets = {
+            "time_zone": TIME_ZONE_INPUT,
+            "currency": forms.TextInput(attrs={"maxlength": 3, "autocapitalize": "characters"}),
+        }
+        help_texts = {
+            "time_zone": "Days and hours are counted in it, e.g. Europe/Paris.",
+            "currency": "Three letters, e.g. EUR.",
+        }
+
+
+def make_account(form: RegistrationForm, *, is_admin: bool) -> User:
+    """Make the account a valid form describes."""
+    return accounts.create_account(
+        form.cleaned_data["username"],
+        form.cleaned_data["password1"],
+        time_zone=form.cleaned_data["time_zone"],
+        is_admin=is_admin,
+    )

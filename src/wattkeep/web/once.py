@@ -1,0 +1,34 @@
+"""A new device's key on its way to the one page that shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from wattkeep.monitoring.models import Device
+
+SESSION_NAME = "new_key"
+KEPT_S = 60
+
+
+def hold_key(request: HttpRequest, device: Device, key: str) -> None:
+    """Keep a key for the page that comes next.
+
+    It never stands in an address, which browsers and proxies write down. A redirect lies between
+    the form and that page, so that reloading it cannot make a second device.
+    """
+    request.session[SESSION_NAME] = [device.pk, key, timezone.now().timestamp() + KEPT_S]
+
+
+def take_key(request: HttpRequest, device: Device) -> str | None:
+    """Return the key held for this device and forget it: the second call returns None."""
+    held = request.session.pop(SESSION_NAME, None)
+    if held is None:
+        return None
+    device_id, key, until = held
+    is_ours = device_id == device.pk and timezone.now().timestamp() <= until
+    return key if is_ours else None

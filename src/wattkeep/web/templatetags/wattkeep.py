@@ -1,0 +1,69 @@
+"""Template tags: built files by name, numbers and times as the page writes them."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django import template
+from django.templatetags.static import static
+
+from wattkeep.web.wording import ago_text, number_text
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+register = template.Library()
+
+DIST = Path(__file__).resolve().parent.parent / "static" / "dist"
+THEMES = ("light", "dark")
+
+
+@register.simple_tag
+def asset(name: str) -> str:
+    """Return the address of a built file, with its content's hash in it: it can be cached for good."""
+    return static(f"dist/{asset_names().get(name, name)}")
+
+
+def asset_names() -> dict[str, str]:
+    """Return name → built name; empty while the front end is not built."""
+    try:
+        changed = (DIST / "manifest.json").stat().st_mtime_ns
+    except FileNotFoundError:
+        return {}
+    return _read_manifest(changed)
+
+
+@lru_cache(maxsize=1)
+def _read_manifest(_changed: int) -> dict[str, str]:
+    names: dict[str, str] = json.loads((DIST / "manifest.json").read_text(encoding="utf-8"))
+    return names
+
+
+@register.filter
+def number(value: float | None, decimals: int) -> str:
+    """Return a number for people, or a dash for none."""
+    return number_text(value, decimals)
+
+
+@register.filter
+def moment(value: str | None, zone: ZoneInfo) -> str:
+    """Return one of the API's instants on the clock of a zone, to the second."""
+    if not value:
+        return ""
+    return f"{datetime.fromisoformat(value).astimezone(zone):%-d %b %Y, %H:%M:%S}"
+
+
+@register.filter
+def ago(value: str | None, now: datetime) -> str:
+    """Return how long one of the API's instants is past."""
+    return ago_text(now - datetime.fromisoformat(value)) if value else ""
+
+
+@register.filter
+def theme(cookie: str | None) -> str:
+    """Return the theme a browser asked us to remember; empty means the system's."""
+    return cookie if cookie in THEMES else ""

@@ -1,0 +1,22 @@
+"""The pages' addresses."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from wattkeep.web.views import accounts, dashboard, devices, sites
+
+app_name = "web"
+
+urlpatterns = [
+    path("", dashboard.home, name="home"),
+    path("login/", accounts.Login.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("register/", accounts.register, name="register"),
+    path("password/", accounts.PasswordChange.as_view(), name="password"),
+    path("settings/", sites.settings, name="settings"),
+    path("devices/", devices.device_list, name="devices"),
+    path("devices/add/", devices.device_add, name="device_add"),
+    path("devices/<int:device_id>/", dashboard.device, name="device"),
+    path("devices/<int:device_id>/edit/", devices.device_edit, name="device_edit"),
+    path("devices/<int:device_id>/key/", devices.device_key, name="device_key"),
+]

@@ -1,0 +1,67 @@
+"""A device's page, and the way to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from wattkeep.api.payloads import dashboard_payload
+from wattkeep.monitoring.models import Device
+from wattkeep.web.addresses import post_address
+from wattkeep.web.wording import POWER, TILES, labelled_days, labelled_hours, number_text
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from wattkeep.web.wording import Tile
+
+
+@login_required
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Lead to the first device, or to where one is added."""
+    first = Device.objects.filter(user=request.user).order_by("-is_active", "name", "id").first()
+    return redirect("web:device", first.pk) if first else redirect("web:devices")
+
+
+@never_cache
+@login_required
+@require_safe
+def device(request: HttpRequest, device_id: int) -> HttpResponse:
+    """Show a device: values now, today by hour, the last seven days, open alerts."""
+    owned = Device.objects.select_related("site")
+    shown = get_object_or_404(owned, pk=device_id, user=request.user)
+    now = timezone.now()
+    payload = dashboard_payload(shown, now)
+    context = {
+        "device": shown,
+        "devices": Device.objects.filter(user=request.user).only("id", "name", "location"),
+        "payload": payload,
+        "zone": shown.site.zone,
+        "now": now,
+        "hours": labelled_hours(payload["hourly_consumption"], shown.site.zone),
+        "days": labelled_days(payload["weekly_consumption"]),
+        **_totals(payload),
+        "power": _tile(POWER, payload),
+        "tiles": [_tile(tile, payload) for tile in TILES],
+        "post_address": post_address(request),
+    }
+    return render(request, "web/device.html", context)
+
+
+def _tile(tile: Tile, payload: dict[str, Any]) -> dict[str, Any]:
+    return {"of": tile, "text": number_text(payload[tile.key], tile.decimals)}
+
+
+def _totals(payload: dict[str, Any]) -> dict[str, float]:
+    days = [row["consumption"] for row in payload["weekly_consumption"]]
+    return {
+        "week_total": sum(days),
+        "week_average": sum(days) / len(days),
+        "yesterday": days[-2],
+    }

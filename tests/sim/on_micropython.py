@@ -1,0 +1,55 @@
+"""Runs scripts on the real MicroPython of the virtual board, and says loudly where there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import wattkeep
+from wattkeep.sim.board import SHIM, firmware_path
+from wattkeep.sim.micropython import has_micropython
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+IS_BUILT_HERE = sys.platform == "linux" and platform.machine() == "x86_64"
+# Where the wheel exists it must be installed: a missing one fails these tests, it skips none.
+needs_micropython = pytest.mark.skipif(
+    not IS_BUILT_HERE and not has_micropython(),
+    reason="NO MICROPYTHON FOR THIS MACHINE: the firmware is NOT tested here",
+)
+
+
+def run_script(folder: Path, script: str, data: Any = None, **environment: str) -> Any:
+    """Run a script that finds `data` and answers by `answer(value)`; return that value."""
+    (folder / "data.json").write_text(json.dumps(data))
+    (folder / "script.py").write_text(
+        "import json, sys\n"
+        "def answer(value): print('ANSWER' + json.dumps(value))\n"
+        "data = json.load(open('data.json'))\n" + script
+    )
+    paths = (str(SHIM), str(firmware_path()), ".frozen")
+    result = subprocess.run(
+        [sys.executable, "-P", "-m", "wattkeep.sim.micropython"]
+        + ["-X", "heapsize=2M", "script.py"],
+        cwd=folder,
+        env=os.environ
+        | {
+            "MICROPYPATH": os.pathsep.join(paths),
+            "PYTHONPATH": os.path.dirname(os.path.dirname(wattkeep.__file__)),
+        }
+        | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+        check=False,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout
+    *_, answered = result.stdout.rpartition("ANSWER")
+    return json.loads(answered.splitlines()[0])
