@@ -1,13 +1,12 @@
 # The measuring loop: one turn asks the meter, closes windows, posts, shows, and feeds the dog.
 import gc
 import os
-import sys
 import time
 from time import ticks_add, ticks_diff, ticks_ms
 
 from machine import UART, WDT, Pin, SoftI2C, reset
 
-from log import say
+from log import say, tell_error
 from net import Link
 from oled import Oled
 from pages import Pages
@@ -44,8 +43,7 @@ def run(settings):
     try:
         Board(settings).run()
     except Exception as error:
-        say("fell over: %r" % error)
-        sys.print_exception(error)
+        tell_error(error)
         time.sleep_ms(2000)
         reset()
 
@@ -54,8 +52,9 @@ class Board:
     def __init__(self, settings):
         # The prompt has to let go of the port first, or it eats what the meter says.
         os.dupterm(None, 1)
-        # The default buffer keeps 15 of a reply's 25 bytes.
-        uart = UART(0, 9600, tx=Pin(15), rx=Pin(13), rxbuf=64, timeout=150)
+        # The default buffer keeps 15 of a reply's 25 bytes. No timeout: reads take what is there.
+        # After the log's UART1, because opening that one moves this one back to the USB pins.
+        uart = UART(0, 9600, tx=Pin(15), rx=Pin(13), rxbuf=64, timeout=0)
         now = ticks_ms()
         say("wattkeep %s" % VERSION)
         self._interval_ms = settings["interval_s"] * 1000
@@ -105,9 +104,9 @@ class Board:
         self._closes = ticks_add(self._closes, (missed + 1) * self._interval_ms)
 
     def _note(self):
-        if not self._link.up:
-            return "no wifi"
         waiting = len(self._uplink.ring)
+        if not self._link.up:
+            return "no wifi %d" % waiting
         return "%d waiting" % waiting if waiting > 1 else ""
 
     def _report_state(self, now):

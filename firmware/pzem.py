@@ -84,6 +84,8 @@ class Pzem:
         self.skipped = 0
         self._request = build_request(address)
         self._reply = bytearray(REPLY_BYTES)
+        self._view = memoryview(self._reply)
+        self._filled = 0
         self._waste = bytearray(32)
         self._due = now
         self._asked = 0
@@ -112,21 +114,20 @@ class Pzem:
         while self.uart.any():
             self.uart.readinto(self._waste)
         self.uart.write(self._request)
+        self._filled = 0
         self._asked = now
         self._waiting = True
 
     def _listen(self, now):
-        if self.uart.any() >= REPLY_BYTES:
-            self._end_poll(now)
-            if self.uart.readinto(self._reply) == REPLY_BYTES and parse_reply(
-                self._reply, self.address, self.values
-            ):
-                self.good += 1
-                return True
-        elif ticks_diff(now, self._asked) < REPLY_MS:
+        # any() says whether, not how much: a reply comes in pieces, and is gathered.
+        if self.uart.any():
+            self._filled += self.uart.readinto(self._view[self._filled :]) or 0
+        if self._filled < REPLY_BYTES and ticks_diff(now, self._asked) < REPLY_MS:
             return None
-        else:
-            self._end_poll(now)
+        self._end_poll(now)
+        if self._filled == REPLY_BYTES and parse_reply(self._reply, self.address, self.values):
+            self.good += 1
+            return True
         self.bad += 1
         return False
 

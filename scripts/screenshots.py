@@ -17,9 +17,11 @@ import sys
 import tempfile
 import urllib.request
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
@@ -94,8 +96,9 @@ def log_in(page: Page, address: str, user: str, password: str) -> None:
     page.wait_for_url("**/devices/**")
 
 
-def shoot(browser: Browser, address: str, login: tuple[str, str], width: str, theme: str) -> None:
-    """Take every page in one width and theme."""
+@contextmanager
+def open_page(browser: Browser, width: str, theme: str) -> Iterator[Page]:
+    """Open a page of one width and theme, with nothing moving on it."""
     wide, high = WIDTHS[width]
     context = browser.new_context(
         viewport={"width": wide, "height": high},
@@ -103,34 +106,41 @@ def shoot(browser: Browser, address: str, login: tuple[str, str], width: str, th
         color_scheme=theme,  # type: ignore[arg-type]
         reduced_motion="reduce",
     )
-    page = context.new_page()
+    yield context.new_page()
+    context.close()
 
-    def keep(name: str) -> None:
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=IMAGES / f"{name}-{width}-{theme}.png", full_page=True)
 
+def keep(page: Page, name: str, look: str) -> None:
+    """Write what the page shows, in few colours: a tenth of the size."""
+    page.wait_for_load_state("networkidle")
+    picture = Image.open(BytesIO(page.screenshot(full_page=True)))
+    picture.quantize(128).save(IMAGES / f"{name}-{look}.png", optimize=True)
+
+
+def shoot_daily(page: Page, address: str, login: tuple[str, str], look: str) -> None:
+    """Take the pages people come back to."""
     page.goto(f"{address}/login/")
-    keep("login")
+    keep(page, "login", look)
     log_in(page, address, *login)
     page.wait_for_selector('[data-state][data-status="online"]', timeout=60_000)
-    keep("dashboard")
+    keep(page, "dashboard", look)
     page.goto(f"{address}/devices/")
-    keep("devices")
+    keep(page, "devices", look)
     page.get_by_role("link", name="Heat pump", exact=True).click()
-    keep("alert")
+    keep(page, "alert", look)
+
+
+def shoot_adding(page: Page, address: str, login: tuple[str, str], look: str) -> None:
+    """Take what somebody sees who adds a device."""
+    log_in(page, address, *login)
     page.goto(f"{address}/devices/add/")
-    keep("device-add")
+    keep(page, "device-add", look)
     page.get_by_label("Name").fill("Washing machine")
     page.get_by_role("button", name="Add device").click()
     page.wait_for_url("**/key/")
-    keep("device-key")
+    keep(page, "device-key", look)
     page.get_by_role("link", name="show the device").click()
-    keep("never")
-    page.goto(f"{address}/settings/")
-    keep("settings")
-    page.goto(f"{address}/devices/999999/")
-    keep("error")
-    context.close()
+    keep(page, "never", look)
 
 
 def main() -> None:
@@ -151,10 +161,14 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         with demo(data_dir) as (address, user, password):
             key = add_device(data_dir, "Heat pump")
-            for width in options.width or WIDTHS:
-                for theme in options.theme or THEMES:
-                    post(address, key, HEAT_PUMP)
-                    shoot(browser, address, (user, password), width, theme)
+            looks = [(w, t) for w in options.width or WIDTHS for t in options.theme or THEMES]
+            for width, theme in looks:
+                post(address, key, HEAT_PUMP)
+                with open_page(browser, width, theme) as page:
+                    shoot_daily(page, address, (user, password), f"{width}-{theme}")
+            for width, theme in looks:
+                with open_page(browser, width, theme) as page:
+                    shoot_adding(page, address, (user, password), f"{width}-{theme}")
         browser.close()
 
 

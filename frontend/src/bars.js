@@ -39,48 +39,51 @@ export class Bars {
   constructor(card, { valuesOnBars = false, ...options }) {
     this.card = card;
     this.colours = readColours(card);
-    this.chart = new Chart(card.querySelector("canvas"), {
+    this.data = { labels: [], datasets: [{ borderRadius: 3, borderSkipped: "bottom", maxBarThickness: 36 }] };
+    this.config = {
       type: "bar",
-      data: { labels: [], datasets: [{ data: [], borderRadius: 3, borderSkipped: "bottom", maxBarThickness: 36 }] },
+      data: this.data,
       options: this.#options(options),
       plugins: valuesOnBars ? [this.#figures()] : [],
-    });
+    };
     onThemeChange(() => this.#paint());
     this.#watchToggle(card.querySelector("[data-figures-toggle]"));
   }
 
-  // `rows`: {label, consumption}; `axis`: labels of the whole axis; `last`: index of the running one.
+  // `rows`: {label, consumption}, the last one running; `axis`: labels of the whole axis.
   show(rows, axis, { total, note }) {
     fillTable(this.card.querySelector("tbody"), rows);
     this.card.querySelector("[data-total]").textContent = number(total, 2);
     this.card.querySelector("[data-note]").textContent = number(note, 2);
     this.rows = rows;
-    this.chart.data.labels = axis;
-    this.chart.data.datasets[0].data = rows.map((row) => row.consumption);
+    this.data.labels = axis;
+    this.data.datasets[0].data = rows.map((row) => row.consumption);
     this.#paint();
   }
 
   #paint() {
     this.colours = readColours(this.card);
     const { copper, line, soft, ink, card } = this.colours;
-    const { data, options } = this.chart;
+    const { options } = this.config;
     // The last one is still growing: lighter.
-    const last = data.datasets[0].data.length - 1;
-    data.datasets[0].backgroundColor = (context) =>
-      context.dataIndex === last ? this.colours["copper-soft"] : copper;
-    Object.assign(options.scales.x.ticks, { color: soft });
-    Object.assign(options.scales.y.ticks, { color: soft });
+    const last = this.rows.length - 1;
+    this.data.datasets[0].backgroundColor = this.rows.map((_row, i) =>
+      i === last ? this.colours["copper-soft"] : copper,
+    );
+    options.scales.x.ticks.color = soft;
+    options.scales.y.ticks.color = soft;
     options.scales.y.grid.color = line;
     options.scales.x.border.color = line;
     Object.assign(options.plugins.tooltip, { backgroundColor: ink, titleColor: card, bodyColor: card });
-    this.chart.update(reducedMotion.matches ? "none" : undefined);
+    if (!this.chart) this.chart = new Chart(this.card.querySelector("canvas"), this.config);
+    else this.chart.update();
   }
 
   #options({ showScale = true, xTicks = {} }) {
     const font = { family: getComputedStyle(document.body).fontFamily, size: 12 };
     return {
       maintainAspectRatio: false,
-      animation: { duration: 350 },
+      animation: reducedMotion.matches ? false : { duration: 350 },
       events: ["mousemove", "mouseout", "click", "touchstart", "touchmove"],
       interaction: { mode: "index", intersect: false },
       layout: { padding: { top: showScale ? 4 : 22 } },
@@ -91,7 +94,8 @@ export class Bars {
           suggestedMax: 0.2,
           border: { display: false },
           grid: { drawTicks: false },
-          ticks: { maxTicksLimit: 5, padding: 8, font, callback: (value) => `${value}` },
+          bounds: showScale ? "ticks" : "data",
+          ticks: { maxTicksLimit: 7, padding: 8, font, callback: (value) => `${value}` },
         },
       },
       plugins: {
@@ -113,13 +117,15 @@ export class Bars {
   #figures() {
     return {
       id: "figures",
-      afterDatasetsDraw: ({ ctx }) => {
+      afterDatasetsDraw: (chart) => {
+        const { ctx } = chart;
         ctx.save();
         ctx.fillStyle = this.colours.ink;
         ctx.font = `600 12px ${getComputedStyle(document.body).fontFamily}`;
         ctx.textAlign = "center";
-        this.chart.getDatasetMeta(0).data.forEach((bar, i) => {
-          ctx.fillText(number(this.rows[i].consumption, 1), bar.x, bar.y - 7);
+        chart.getDatasetMeta(0).data.forEach((bar, i) => {
+          const { consumption } = this.rows[i];
+          if (consumption) ctx.fillText(number(consumption, 1), bar.x, bar.y - 7);
         });
         ctx.restore();
       },

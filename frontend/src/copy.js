@@ -18,7 +18,7 @@ export function watchCopyButtons() {
   for (const button of document.querySelectorAll("[data-copy]")) {
     const label = button.querySelector("[data-copy-label]");
     const words = label.textContent;
-    label.setAttribute("role", "status");
+    label.ariaLive = "polite";
     button.addEventListener("click", async () => {
       const copied = await copyText(document.getElementById(button.dataset.copy)).catch(() => false);
       label.textContent = copied ? "Copied" : "Press Ctrl+C";

@@ -42,7 +42,7 @@ def serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
 
 
 async def _serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
-    from wattkeep.asgi import application  # noqa: PLC0415 - Django must be set up first
+    from wattkeep.asgi import application
 
     server = Server(
         application,

@@ -99,9 +99,7 @@ DEBUG = _flag("WATTKEEP_DEBUG")
 # where it is reachable from outside.
 ALLOWED_HOSTS = _list("WATTKEEP_ALLOWED_HOSTS", "*")
 CSRF_TRUSTED_ORIGINS = _list("WATTKEEP_TRUSTED_ORIGINS")
-CORS_ALLOWED_ORIGINS = _list(
-    "WATTKEEP_CORS_ORIGINS", "http://localhost:8000,http://127.0.0.1:8000"
-)
+CORS_ALLOWED_ORIGINS = _list("WATTKEEP_CORS_ORIGINS", "http://localhost:8000,http://127.0.0.1:8000")
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_CREDENTIALS = True
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from sim.on_micropython import needs_micropython, run_script
 
 pytestmark = needs_micropython

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sim.on_micropython import needs_micropython, run_script
 from sim.reading_glass import ReadingGlass
 

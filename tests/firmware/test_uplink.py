@@ -6,6 +6,7 @@ import json
 import socket
 
 import pytest
+
 from sim.collector import Collector
 from sim.on_micropython import needs_micropython, run_script
 
@@ -65,16 +66,19 @@ answer([build_body(record, age_ms).decode() for record, age_ms in data])
         tmp_path, script, [(typical, 0), (typical, 499), (small, 500), (extreme, 86_400_042)]
     )
 
-    assert bodies == [
+    typical_body = (
         '{"voltage":230.5,"current":2.345,"power":540.6,'
-        '"energy":12.456,"frequency":50.0,"power_factor":0.98}',
-        '{"voltage":230.5,"current":2.345,"power":540.6,'
-        '"energy":12.456,"frequency":50.0,"power_factor":0.98}',
+        '"energy":12.456,"frequency":50.0,"power_factor":0.98}'
+    )
+    small_body = (
         '{"voltage":60.0,"current":0.007,"power":0.4,'
-        '"energy":0.003,"frequency":40.0,"power_factor":0.05,"age_s":0.500}',
+        '"energy":0.003,"frequency":40.0,"power_factor":0.05,"age_s":0.500}'
+    )
+    extreme_body = (
         '{"voltage":280.0,"current":110.000,"power":29900.0,'
-        '"energy":9999.999,"frequency":70.0,"power_factor":1.00,"age_s":86400.042}',
-    ]
+        '"energy":9999.999,"frequency":70.0,"power_factor":1.00,"age_s":86400.042}'
+    )
+    assert bodies == [typical_body, typical_body, small_body, extreme_body]
     assert all(json.loads(body) for body in bodies)
 
 

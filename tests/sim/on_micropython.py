@@ -1,4 +1,4 @@
-"""Runs scripts on the real MicroPython of the virtual board, and says loudly where there is none."""
+"""Runs scripts on a real MicroPython, and says loudly where there is none."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import os
 import platform
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
+
 import wattkeep
 from wattkeep.sim.board import SHIM, firmware_path
 from wattkeep.sim.micropython import has_micropython
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 IS_BUILT_HERE = sys.platform == "linux" and platform.machine() == "x86_64"
 # Where the wheel exists it must be installed: a missing one fails these tests, it skips none.
@@ -35,15 +34,14 @@ def run_script(folder: Path, script: str, data: Any = None, **environment: str) 
     )
     paths = (str(SHIM), str(firmware_path()), ".frozen")
     result = subprocess.run(
-        [sys.executable, "-P", "-m", "wattkeep.sim.micropython"]
-        + ["-X", "heapsize=2M", "script.py"],
+        [sys.executable, "-P", "-m", "wattkeep.sim.micropython", "-X", "heapsize=2M", "script.py"],
         cwd=folder,
-        env=os.environ
-        | {
+        env={
+            **os.environ,
             "MICROPYPATH": os.pathsep.join(paths),
-            "PYTHONPATH": os.path.dirname(os.path.dirname(wattkeep.__file__)),
-        }
-        | environment,
+            "PYTHONPATH": str(Path(wattkeep.__file__).parents[1]),
+            **environment,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=120,

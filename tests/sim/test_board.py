@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
 from sim.on_micropython import needs_micropython
 from sim.patience import wait_until
-from wattkeep.sim import board as board_module
-from wattkeep.sim.board import VirtualBoard, Wiring, firmware_path
+from wattkeep.sim.board import BoardKind, VirtualBoard, Wiring, firmware_path
 
 pytestmark = needs_micropython
 
@@ -15,12 +17,14 @@ pytestmark = needs_micropython
 def start(tmp_path):
     boards = []
 
-    def start(main):
+    def start(main, **kind):
         firmware = tmp_path / "firmware"
         firmware.mkdir()
         (firmware / "boot.py").write_text("")
         (firmware / "main.py").write_text(main)
-        board = VirtualBoard(tmp_path / "flash", {}, Wiring(uart=""), firmware=firmware)
+        board = VirtualBoard(
+            tmp_path / "flash", {}, Wiring(uart=""), BoardKind(firmware=firmware, **kind)
+        )
         boards.append(board)
         board.start()
         return board
@@ -72,9 +76,8 @@ if machine.reset_cause() == machine.PWRON_RESET:
 """
 
 
-def test_a_hungry_dog_bites(start, monkeypatch):
-    monkeypatch.setattr(board_module, "DOG_S", 0.7)
-    board = start(HANG)
+def test_a_hungry_dog_bites(start):
+    board = start(HANG, dog_s=0.7)
 
     wait_until(lambda: board.poll() is not None)
 
@@ -88,15 +91,7 @@ def test_stop_ends_a_board_that_hangs(start):
     board.stop()
 
     assert not board.is_running()
-    assert not process_exists(board.pid)
-
-
-def process_exists(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    assert not Path(f"/proc/{board.pid}").exists()
 
 
 def test_the_firmware_is_found():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sim.golden import READ_ALL_AT_1, SMALL_LOAD, SMALL_POINT, Clock, constant
 from wattkeep.sim.modbus import open_frame
 from wattkeep.sim.pzem import VirtualPzem

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wattkeep.sim.load import synthetic_load
 
 MIDNIGHT = 1_790_035_200

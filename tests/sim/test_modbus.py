@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sim import golden
 from wattkeep.sim.modbus import crc16, open_frame, seal_frame
 

@@ -8,6 +8,7 @@ from luma.core.interface.serial import i2c
 from luma.core.render import canvas
 from luma.oled.device import ssd1306
 from PIL import Image
+
 from wattkeep.sim.oled import HEIGHT, WIDTH, Ssd1306, VirtualOled
 
 ON = b"\x00\x8d\x14\xa1\xc8\xaf"

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from sim.golden import (
     FULL_COUNTER,
     IDLE_POINT,
@@ -217,6 +218,18 @@ def test_meter_looks_at_its_load_once_a_second():
         shown.append(meter.reading().voltage_dv)
 
     assert shown == [2000, 2000, 2000, 2012, 2012]
+
+
+def test_a_meter_can_be_asked_to_look_at_every_reading():
+    clock = Clock()
+    meter = VirtualPzem(
+        lambda t: replace(SMALL_POINT, voltage_v=t % 1000), clock=clock, refresh_s=0
+    )
+    clock.now = 1_700_000_200.0
+
+    assert meter.reading().voltage_dv == 2000
+    clock.now += 0.1
+    assert meter.reading().voltage_dv == 2001
 
 
 def test_a_clock_set_back_takes_nothing_away():

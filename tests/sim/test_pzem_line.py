@@ -8,6 +8,7 @@ import select
 import minimalmodbus
 import pytest
 from pymodbus.client import ModbusSerialClient
+
 from sim.golden import READ_ALL_AT_1, SMALL_LOAD, SMALL_POINT, Clock, constant
 from wattkeep.sim.pzem import VirtualPzem
 
@@ -62,6 +63,9 @@ def test_minimalmodbus_reads_the_counter_low_word_first(instrument, meter):
 
 
 def test_minimalmodbus_sees_the_meters_refusal(instrument):
+    # It waits for as many bytes as a good reply has, which a refusal has not.
+    instrument.serial.timeout = 1.0
+
     with pytest.raises(minimalmodbus.IllegalRequestError):
         instrument.read_register(0x40, functioncode=4)
 
@@ -77,7 +81,7 @@ def test_minimalmodbus_moves_the_meter(instrument, meter):
 def test_minimalmodbus_sees_a_bad_checksum(instrument, meter):
     meter.faults.set("crc", replies=1)
 
-    with pytest.raises(minimalmodbus.InvalidResponseError, match="[Cc]hecksum"):
+    with pytest.raises(minimalmodbus.InvalidResponseError, match=r"[Cc]hecksum"):
         instrument.read_registers(0, 10, functioncode=4)
 
     assert instrument.read_registers(0, 10, functioncode=4) == REGISTERS

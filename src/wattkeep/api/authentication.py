@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 class SessionAuthentication(authentication.SessionAuthentication):
     """The page's login. Unlike DRF's own, nobody gets 401, not 403: they may log in and retry."""
 
-    def authenticate_header(self, request: Request) -> str:
+    def authenticate_header(self, _request: Request) -> str:
         return "Session"

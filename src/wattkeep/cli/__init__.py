@@ -30,8 +30,8 @@ for command in (demo, up, user, device, replay, manage):
 
 def main() -> None:
     """Run the command; a user's mistake gets one line, not a traceback."""
-    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - `--help` stays quick
-    from django.db import DatabaseError  # noqa: PLC0415
+    from django.core.exceptions import ImproperlyConfigured
+    from django.db import DatabaseError
 
     try:
         wattkeep(prog_name="wattkeep")

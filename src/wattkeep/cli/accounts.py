@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from wattkeep.cli.installation import data_dir_option, find_user, open_installat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -29,12 +29,16 @@ def user() -> None:
 @click.option("--time-zone", default="", help="Of their home, e.g. Europe/Paris.")
 @data_dir_option
 def add_user(
-    name: str, password_stdin: bool, admin: bool, time_zone: str, data_dir: Path | None  # noqa: FBT001 - click passes flags
+    name: str,
+    password_stdin: bool,
+    admin: bool,
+    time_zone: str,
+    data_dir: Path | None,
 ) -> None:
     """Add a person called NAME, with a home; the password is asked for."""
     open_installation(data_dir)
-    from wattkeep.domain.calendar import is_time_zone  # noqa: PLC0415 - Django first
-    from wattkeep.monitoring.accounts import create_account  # noqa: PLC0415
+    from wattkeep.domain.calendar import is_time_zone
+    from wattkeep.monitoring.accounts import create_account
 
     if time_zone and not is_time_zone(time_zone):
         raise click.ClickException(
@@ -51,8 +55,8 @@ def add_user(
 
 
 def _check_new_name(name: str) -> None:
-    from django.contrib.auth import get_user_model  # noqa: PLC0415
-    from django.core.exceptions import ValidationError  # noqa: PLC0415
+    from django.contrib.auth import get_user_model
+    from django.core.exceptions import ValidationError
 
     model = get_user_model()
     try:
@@ -64,9 +68,9 @@ def _check_new_name(name: str) -> None:
 
 
 def _check_password(name: str, password: str) -> None:
-    from django.contrib.auth import get_user_model  # noqa: PLC0415
-    from django.contrib.auth.password_validation import validate_password  # noqa: PLC0415
-    from django.core.exceptions import ValidationError  # noqa: PLC0415
+    from django.contrib.auth import get_user_model
+    from django.contrib.auth.password_validation import validate_password
+    from django.core.exceptions import ValidationError
 
     try:
         validate_password(password, get_user_model()(username=name))
@@ -77,11 +81,11 @@ def _check_password(name: str, password: str) -> None:
 @user.command("list")
 @json_option
 @data_dir_option
-def list_users(as_json: bool, data_dir: Path | None) -> None:  # noqa: FBT001 - click passes flags
+def list_users(as_json: bool, data_dir: Path | None) -> None:
     """List people and how many devices each has."""
     open_installation(data_dir)
-    from django.contrib.auth import get_user_model  # noqa: PLC0415
-    from django.db.models import Count  # noqa: PLC0415
+    from django.contrib.auth import get_user_model
+    from django.db.models import Count
 
     people = get_user_model().objects.annotate(count=Count("devices")).order_by("username")
     rows = [
@@ -107,7 +111,11 @@ def device() -> None:
 @click.option("--user", "user_name", required=True, help="Whose it is.")
 @click.option("--location", default="", help="Where it is, in your words.")
 @click.option(
-    "--interval", type=click.IntRange(1), default=10, show_default=True, help="Seconds between posts."
+    "--interval",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Seconds between posts.",
 )
 @data_dir_option
 def add_device(
@@ -115,33 +123,29 @@ def add_device(
 ) -> None:
     """Add a device called NAME; its key is the last line on standard output."""
     open_installation(data_dir)
-    from wattkeep.monitoring.devices import create_device  # noqa: PLC0415
-    from wattkeep.monitoring.models import Device  # noqa: PLC0415
+    from wattkeep.monitoring.devices import create_device
+    from wattkeep.monitoring.models import Device
 
     for field, value in (("name", name), ("location", location)):
         if len(value) > (most := Device._meta.get_field(field).max_length or 0):  # noqa: SLF001 - Django's public name for it
             raise click.ClickException(f"the {field} is longer than {most} characters.")
     if not name.strip():
         raise click.ClickException("a device needs a name.")
-    made, key = create_device(
-        find_user(user_name), name, location=location, interval_s=interval
-    )
-    click.echo(
-        f"Added device {made.pk}, {name}. Its key, shown this once:", err=True
-    )
+    made, key = create_device(find_user(user_name), name, location=location, interval_s=interval)
+    click.echo(f"Added device {made.pk}, {name}. Its key, shown this once:", err=True)
     click.echo(key)
 
 
 @device.command("list")
 @json_option
 @data_dir_option
-def list_devices(as_json: bool, data_dir: Path | None) -> None:  # noqa: FBT001 - click passes flags
+def list_devices(as_json: bool, data_dir: Path | None) -> None:
     """List devices, whose they are and whether they are there."""
     open_installation(data_dir)
-    from django.utils import timezone  # noqa: PLC0415
+    from django.utils import timezone
 
-    from wattkeep.api.payloads import device_rows  # noqa: PLC0415
-    from wattkeep.monitoring.models import Device  # noqa: PLC0415
+    from wattkeep.api.payloads import device_rows
+    from wattkeep.monitoring.models import Device
 
     devices = list(Device.objects.select_related("user").order_by("pk"))
     rows = [
@@ -168,10 +172,10 @@ def _print(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> None
     if not rows:
         click.echo(empty, err=True)
         return
-    from rich import box  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(*(name.replace("_", " ") for name in rows[0]), box=box.SIMPLE_HEAD)
     for row in rows:

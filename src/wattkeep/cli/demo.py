@@ -17,7 +17,6 @@ from wattkeep.cli.installation import open_installation
 from wattkeep.cli.up import port_option, run_server
 
 if TYPE_CHECKING:
-
     from wattkeep.monitoring.models import Device
     from wattkeep.sim.formats import Sample
     from wattkeep.sim.household import Household
@@ -43,7 +42,7 @@ PASSWORD_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # noqa: S105 - letters tha
     help="Days of history to start with.",
 )
 @click.option("--no-board", is_flag=True, help="History only: no virtual meter and board.")
-def demo(port: int, data_dir: Path | None, days: int, no_board: bool) -> None:  # noqa: FBT001 - click passes flags
+def demo(port: int, data_dir: Path | None, days: int, no_board: bool) -> None:
     """Show Wattkeep with a real household's fortnight and a virtual board that goes on with it.
 
     The board runs the real firmware under MicroPython, wired to a virtual PZEM-004T. Ctrl-C ends
@@ -52,9 +51,9 @@ def demo(port: int, data_dir: Path | None, days: int, no_board: bool) -> None:  
     with ExitStack() as stack:
         folder = _fresh_folder(data_dir, stack)
         open_installation(folder)
-        from wattkeep.monitoring.accounts import create_account  # noqa: PLC0415 - Django first
-        from wattkeep.monitoring.devices import create_device  # noqa: PLC0415
-        from wattkeep.sim.household import load_sample  # noqa: PLC0415
+        from wattkeep.monitoring.accounts import create_account
+        from wattkeep.monitoring.devices import create_device
+        from wattkeep.sim.household import load_sample
 
         password = "".join(secrets.choice(PASSWORD_LETTERS) for _ in range(10))
         user = create_account(USER, password, is_admin=True)
@@ -94,9 +93,9 @@ def _utc_offset_s(device: Device) -> int:
 
 def _store_history(device: Device, household: Household, days: int) -> list[Sample]:
     """Store the household's days up to now, by the same road every reading takes to the disk."""
-    from wattkeep.domain.readings import Reading  # noqa: PLC0415 - Django first
-    from wattkeep.ingest.decoding import Batch  # noqa: PLC0415
-    from wattkeep.ingest.stores import open_store  # noqa: PLC0415
+    from wattkeep.domain.readings import Reading
+    from wattkeep.ingest.decoding import Batch
+    from wattkeep.ingest.stores import open_store
 
     history = household.history(time.time(), days, utc_offset_s=_utc_offset_s(device))
     readings = [
@@ -120,7 +119,7 @@ def _store_history(device: Device, household: Household, days: int) -> list[Samp
     return history
 
 
-def _start_board(  # noqa: PLR0913 - the demo's parts
+def _start_board(
     stack: ExitStack,
     folder: Path,
     device: Device,
@@ -129,7 +128,7 @@ def _start_board(  # noqa: PLR0913 - the demo's parts
     history: list[Sample],
     port: int,
 ) -> None:
-    from wattkeep.sim.bench import start_bench  # noqa: PLC0415 - Django first
+    from wattkeep.sim.bench import start_bench
 
     offset_s = _utc_offset_s(device)
     now = time.time()

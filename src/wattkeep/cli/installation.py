@@ -28,7 +28,7 @@ def open_installation(data_dir: Path | None, *, migrate: bool = True) -> None:
     if data_dir is not None:
         os.environ["WATTKEEP_DATA_DIR"] = str(data_dir.expanduser().resolve())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
-    from django.conf import settings  # noqa: PLC0415 - reads the environment at import
+    from django.conf import settings
 
     try:
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -42,9 +42,9 @@ def open_installation(data_dir: Path | None, *, migrate: bool = True) -> None:
 
 
 def _migrate() -> None:
-    from django.core.management import call_command  # noqa: PLC0415 - needs Django set up
-    from django.db import connection  # noqa: PLC0415
-    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
     targets = executor.loader.graph.leaf_nodes()
@@ -58,7 +58,7 @@ def find_user(name: str) -> User:
     Raises:
         click.ClickException: there is none.
     """
-    from django.contrib.auth import get_user_model  # noqa: PLC0415 - needs Django set up
+    from django.contrib.auth import get_user_model
 
     user = get_user_model().objects.filter(username=name).first()
     if user is None:

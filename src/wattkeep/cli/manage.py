@@ -24,6 +24,6 @@ if TYPE_CHECKING:
 def manage(data_dir: Path | None, arguments: tuple[str, ...]) -> None:
     """Run one of Django's commands, e.g. `wattkeep manage changepassword ada`."""
     open_installation(data_dir, migrate=False)
-    from django.core.management import execute_from_command_line  # noqa: PLC0415
+    from django.core.management import execute_from_command_line
 
     execute_from_command_line(["wattkeep manage", *arguments])

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     help="Days added to every time.  [default: 5117 for UCI data, whose years are refused]",
 )
 @data_dir_option
-def replay(  # noqa: PLR0913 - one parameter an option
+def replay(
     file: Path,
     device_name: str | None,
     key: str | None,
@@ -56,8 +56,8 @@ def replay(  # noqa: PLR0913 - one parameter an option
     """
     if (device_name is None) == (key is None):
         raise click.UsageError("say which device: either --device NAME or --key KEY.")
-    from wattkeep.sim.formats import FormatError  # noqa: PLC0415 - `--help` stays quick
-    from wattkeep.sim.replay import ReplayError  # noqa: PLC0415
+    from wattkeep.sim.formats import FormatError
+    from wattkeep.sim.replay import ReplayError
 
     api_key = _fixed(key) if key is not None else _local_key(device_name or "", data_dir)
     try:
@@ -76,10 +76,10 @@ def _fixed(key: str) -> Callable[[], str]:
 def _local_key(name: str, data_dir: Path | None) -> Callable[[], str]:
     """Return a maker of keys for a device of this installation, which stores no real ones."""
     open_installation(data_dir)
-    from django.db.models import Q  # noqa: PLC0415 - Django first
+    from django.db.models import Q
 
-    from wattkeep.ingest.keys import local_key  # noqa: PLC0415
-    from wattkeep.monitoring.models import Device  # noqa: PLC0415
+    from wattkeep.ingest.keys import local_key
+    from wattkeep.monitoring.models import Device
 
     wanted = Q(name=name) | (Q(pk=int(name)) if name.isascii() and name.isdigit() else Q())
     found = list(Device.objects.filter(wanted).values_list("pk", flat=True)) if name else []
@@ -95,7 +95,7 @@ def _local_key(name: str, data_dir: Path | None) -> Callable[[], str]:
     return lambda: local_key(found[0])
 
 
-def _replay_with_bar(  # noqa: PLR0913 - what the command was asked
+def _replay_with_bar(
     file: Path,
     *,
     url: str,
@@ -104,8 +104,8 @@ def _replay_with_bar(  # noqa: PLR0913 - what the command was asked
     batch: int,
     shift_days: int | None,
 ) -> ReplayReport:
-    from rich.console import Console  # noqa: PLC0415 - `--help` stays quick
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
@@ -113,8 +113,8 @@ def _replay_with_bar(  # noqa: PLR0913 - what the command was asked
         TimeRemainingColumn,
     )
 
-    from wattkeep.sim.formats import Tally, count_rows, read_samples  # noqa: PLC0415
-    from wattkeep.sim.replay import replay as post  # noqa: PLC0415
+    from wattkeep.sim.formats import Tally, count_rows, read_samples
+    from wattkeep.sim.replay import replay as post
 
     columns = (
         TextColumn("{task.description}"),
@@ -128,7 +128,9 @@ def _replay_with_bar(  # noqa: PLR0913 - what the command was asked
 
         def show(progress: ReplayProgress) -> None:
             report = progress.report
-            waiting = f"{file.name} (waiting: {progress.waiting})" if progress.waiting else file.name
+            waiting = (
+                f"{file.name} (waiting: {progress.waiting})" if progress.waiting else file.name
+            )
             bar.update(task, completed=report.sent + report.skipped, description=waiting)
 
         return post(

@@ -47,7 +47,7 @@ def run_server(host: str, port: int, on_ready: Callable[[], None]) -> None:
     Raises:
         click.ClickException: the port is taken.
     """
-    from wattkeep.serving import PortTakenError, check_port, serve  # noqa: PLC0415 - Django first
+    from wattkeep.serving import PortTakenError, check_port, serve
 
     try:
         check_port(host, port)
@@ -63,7 +63,7 @@ def address(host: str, port: int) -> str:
 
 
 def _tell_setup_code(host: str, port: int) -> None:
-    from wattkeep.monitoring.accounts import awaits_first_account, setup_code  # noqa: PLC0415
+    from wattkeep.monitoring.accounts import awaits_first_account, setup_code
 
     if awaits_first_account():
         click.echo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def read_counter(samples: Iterable[Sample], range_w: float) -> Iterator[Span]:
             pending.append(sample)
             if len(pending) == AGREEING_SAMPLES:
                 yield _restart(last, pending[0], limit_w)
-                for before, after in zip(pending, pending[1:], strict=False):
+                for before, after in pairwise(pending):
                     yield _measured(before, after, after.counter_wh - before.counter_wh)
                 last = sample
                 pending.clear()

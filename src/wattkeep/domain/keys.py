@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 
 PREFIX_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -28,3 +29,14 @@ def key_prefix(key: str) -> str:
 def key_hash(key: str) -> bytes:
     """Return what is stored of a key: its SHA-256, 32 bytes."""
     return hashlib.sha256(key.encode()).digest()
+
+
+def signing_key(key: str) -> bytes:
+    """Return what bodies are signed with in place of sending `key`, 32 bytes."""
+    return hmac.digest(key.encode(), b"wattkeep-sign", "sha256")
+
+
+def is_signature(text: str, body: bytes, secret: bytes) -> bool:
+    """Tell whether `text` is `sha256=<hex>` of `body` under `secret`, in constant time."""
+    expected = "sha256=" + hmac.digest(secret, body, "sha256").hex()
+    return hmac.compare_digest(expected.encode(), text.lower().encode())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
-
-from datetime import timedelta
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from wattkeep.domain.readings import MOST_AGE_S, Reading, TimeError, aged_ms, impossibility, instant_ms
-from wattkeep.ingest.specification import EnergyReadingCreateSerializer
-
-MOST_READINGS = 10_000
+from wattkeep.domain.readings import (
+    MOST_AGE_S,
+    Reading,
+    TimeError,
+    aged_ms,
+    impossibility,
+    instant_ms,
+)
+from wattkeep.ingest.batches import Batch, Refused
+from wattkeep.ingest.envelopes import decode_envelope, looks_like_envelope
+from wattkeep.ingest.specification import MOST_READINGS, EnergyReadingCreateSerializer, plain_errors
 
 AtLeastZero = Annotated[float, Meta(ge=0)]
 
@@ -27,30 +33,6 @@ class Sent(msgspec.Struct, frozen=True, gc=False):
     power_factor: Annotated[float, Meta(ge=0, le=1)]
     timestamp: str | float | None = None
     age_s: Annotated[float, Meta(ge=0, le=MOST_AGE_S)] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one request brought for one device.
-
-    `stamped[i]` tells that `readings[i]` got its time from us: it may be moved to the next free
-    millisecond. `rejected` holds (index, errors) of an array's bad elements.
-    """
-
-    device_id: int
-    readings: list[Reading]
-    stamped: list[bool]
-    is_array: bool = False
-    rejected: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-
-
-class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
-    """A body that is not stored, with the status and body of the answer."""
-
-    def __init__(self, status: int, body: dict[str, Any]) -> None:
-        super().__init__(body)
-        self.status = status
-        self.body = body
 
 
 class _NotPlain(Exception):  # noqa: N818 - control flow inside this module
@@ -71,6 +53,8 @@ def decode(body: bytes, device_id: int, now_ms: int) -> Batch:
     """
     if body.lstrip(b" \t\r\n")[:1] == b"[":
         return _decode_array(body, device_id, now_ms)
+    if looks_like_envelope(body) and (batch := decode_envelope(body, device_id, now_ms)):
+        return batch
     try:
         reading, stamped = _from_sent(_one.decode(body), device_id, now_ms)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _NotPlain):
@@ -129,7 +113,7 @@ def _by_specification(
         data=data, context={"now_ms": now_ms, "needs_time": needs_time}
     )
     if not serializer.is_valid():
-        raise Refused(400, _plain(serializer.errors))
+        raise Refused(400, plain_errors(serializer))
     values = serializer.validated_data
     timestamp, age_s = values.get("timestamp"), values.get("age_s")
     if timestamp is None:
@@ -138,15 +122,6 @@ def _by_specification(
         ms = timestamp
     names = ("voltage", "current", "power", "energy", "frequency", "power_factor")
     return Reading(device_id, ms, *(values[name] for name in names)), timestamp is None
-
-
-def _plain(errors: Any) -> Any:
-    """Return DRF's errors as dicts, lists and texts, which is all that can be encoded."""
-    if isinstance(errors, dict):
-        return {str(name): _plain(value) for name, value in errors.items()}
-    if isinstance(errors, list | tuple):
-        return [_plain(value) for value in errors]
-    return str(errors)
 
 
 def _decode_array(body: bytes, device_id: int, now_ms: int) -> Batch:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from wattkeep.ingest.decoding import Batch, Refused, decode, rejections
+from wattkeep.domain.keys import is_signature
+from wattkeep.ingest.batches import Refused
+from wattkeep.ingest.decoding import decode, rejections
 from wattkeep.ingest.keys import KeysUnavailable
 from wattkeep.ingest.stores import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from wattkeep.ingest.keys import KeyCache
+    from wattkeep.ingest.batches import Batch, Stored
+    from wattkeep.ingest.keys import Identity, KeyCache
     from wattkeep.ingest.limits import RateLimit
-    from wattkeep.ingest.stores import Stored
     from wattkeep.ingest.writer import Writer
 
     Message = MutableMapping[str, Any]
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 PATHS = frozenset({"/api/energy-data/", "/api/energy-data"})
 MOST_BYTES = 2 * 1024 * 1024
 RETRY_STORE_S = 5
+UNAVAILABLE = "Readings cannot be stored now; nothing was."
 
 _encode = msgspec.json.Encoder().encode
 
@@ -70,39 +73,56 @@ class IngestEndpoint:
     async def _answer(self, scope: Message, receive: Receive) -> tuple[int, dict[str, Any]]:
         if scope["method"] != "POST":
             raise Refused(405, {"error": "Send readings with POST."})
-        key, content_type, length = _read_headers(scope["headers"])
-        device_id = await self._authenticate(key)
-        if content_type.partition(b";")[0].strip().lower() != b"application/json":
+        headers = _Headers.read(scope["headers"])
+        identity = await self._identify(headers)
+        if headers.content_type.partition(b";")[0].strip().lower() != b"application/json":
             raise Refused(415, {"error": "Send JSON, with Content-Type: application/json."})
-        body = await _read_body(receive, length)
-        if wait_s := self._limit.wait_s(device_id):
+        body = await _read_body(receive, headers.length)
+        if headers.signature and not is_signature(
+            headers.signature.decode("latin-1"), body, identity.signing_key
+        ):
+            raise Refused(401, {"error": "Invalid signature"})
+        if wait_s := self._limit.wait_s(identity.device_id):
             raise _TryLater(429, "Too many requests from this device.", math.ceil(wait_s))
         now_ms = int(self._clock() * 1000)
+        batch = self._decode(body, identity, now_ms, is_signed=bool(headers.signature))
         try:
-            batch = decode(body, device_id, now_ms)
-        except Refused:
-            # Refused, but the board is there: its page says that the meter is silent.
-            self._writer.note_contact(device_id, now_ms)
-            raise
-        try:
-            return 201, _success(batch, await self._writer.write(batch, now_ms))
+            stored = await self._writer.write(batch, now_ms)
         except StoreUnavailable:
-            raise _TryLater(
-                503, "Readings cannot be stored now; nothing was.", RETRY_STORE_S
-            ) from None
+            raise _TryLater(503, UNAVAILABLE, RETRY_STORE_S) from None
+        return 201, _success(batch, stored, identity, now_ms)
 
-    async def _authenticate(self, key: bytes) -> int:
-        if not key:
+    async def _identify(self, headers: _Headers) -> Identity:
+        """Return the device that posts; with a signature, it has yet to be checked."""
+        if not headers.key and not headers.signature:
             raise Refused(401, {"error": "API key is required"})
         try:
-            device_id = await self._keys.device_of(key.decode("latin-1"))
+            if headers.signature:
+                identity = await self._keys.of_prefix(headers.device.decode("latin-1"))
+            else:
+                identity = await self._keys.of_key(headers.key.decode("latin-1"))
         except KeysUnavailable:
-            raise _TryLater(
-                503, "Readings cannot be stored now; nothing was.", RETRY_STORE_S
-            ) from None
-        if device_id is None:
-            raise Refused(401, {"error": "Invalid API key"})
-        return device_id
+            raise _TryLater(503, UNAVAILABLE, RETRY_STORE_S) from None
+        if identity is None:
+            # The same words for a wrong prefix as for a wrong signature: nobody learns which.
+            what = "signature" if headers.signature else "API key"
+            raise Refused(401, {"error": f"Invalid {what}"})
+        if identity.signed_only and not headers.signature:
+            raise Refused(401, {"error": "This device accepts signed readings only"})
+        return identity
+
+    def _decode(self, body: bytes, identity: Identity, now_ms: int, *, is_signed: bool) -> Batch:
+        try:
+            batch = decode(body, identity.device_id, now_ms)
+            if is_signed and batch.windows is None:
+                # Only numbered windows can be told from the same ones sent again by a listener.
+                raise Refused(400, {"error": "A signed body needs boot and numbered readings."})
+        except Refused:
+            # Refused, but the board is there: its page says that the meter is silent.
+            if not is_signed:
+                self._writer.note_contact(identity.device_id, now_ms)
+            raise
+        return batch
 
 
 class _TryLater(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -112,18 +132,31 @@ class _TryLater(Exception):  # noqa: N818 - it is an answer, not a fault
         self.after_s = after_s
 
 
-def _read_headers(headers: list[Header]) -> tuple[bytes, bytes, int]:
-    """Return key, content type and length (0 where none is told)."""
-    key = content_type = b""
-    length = 0
-    for name, value in headers:
-        if name == b"x-api-key":
-            key = value.strip()
-        elif name == b"content-type":
-            content_type = value
-        elif name == b"content-length" and value.isdigit():
-            length = int(value[:20])
-    return key, content_type, length
+class _Headers(NamedTuple):
+    """What counts of a request's headers; empty and 0 where there is none."""
+
+    key: bytes
+    device: bytes
+    signature: bytes
+    content_type: bytes
+    length: int
+
+    @classmethod
+    def read(cls, headers: list[Header]) -> _Headers:
+        key = device = signature = content_type = b""
+        length = 0
+        for name, value in headers:
+            if name == b"x-api-key":
+                key = value.strip()
+            elif name == b"content-type":
+                content_type = value
+            elif name == b"content-length" and value.isdigit():
+                length = int(value[:20])
+            elif name == b"x-device":
+                device = value.strip()
+            elif name == b"x-signature":
+                signature = value.strip()
+        return cls(key, device, signature, content_type, length)
 
 
 async def _read_body(receive: Receive, length: int) -> bytes:
@@ -155,16 +188,20 @@ def _too_large() -> dict[str, str]:
     return {"error": f"The body is larger than {MOST_BYTES:,} bytes."}
 
 
-def _success(batch: Batch, stored: Stored) -> dict[str, Any]:
+def _success(batch: Batch, stored: Stored, identity: Identity, now_ms: int) -> dict[str, Any]:
     body: dict[str, Any] = {
         "status": "success",
         "message": "Data received successfully",
         "reading_id": stored.reading_id,
     }
-    if batch.is_array:
-        body["accepted"] = len(stored.readings)
+    if batch.is_array or batch.windows is not None:
+        body["accepted"] = len(stored.readings) + stored.silences
         body["duplicates"] = stored.duplicates
         body["rejected"] = rejections(batch)
+    if batch.windows is not None:
+        body["ack"] = stored.ack
+        body["server_time_ms"] = now_ms
+        body["config_version"] = identity.config_version
     return body
 
 

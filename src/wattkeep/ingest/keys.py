@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,14 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from wattkeep.domain.keys import key_hash
 from wattkeep.monitoring.models import Device, KeyChange
+from wattkeep.monitoring.secrets import SecretUnreadableError, decrypt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from django.db.models import QuerySet
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -42,8 +48,17 @@ def local_key(device_id: int) -> str:
     return LOCAL_PREFIX + signing.TimestampSigner(salt=_LOCAL_SALT).sign(str(device_id))
 
 
+class Identity(NamedTuple):
+    """A device as its key or prefix names it; `signing_key` only where it was asked for."""
+
+    device_id: int
+    config_version: int
+    signed_only: bool
+    signing_key: bytes = b""
+
+
 class _Entry(NamedTuple):
-    device_id: int | None
+    identity: Identity | None
     until: float
 
 
@@ -63,29 +78,39 @@ class KeyCache:
         self._checking = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "wattkeep-keys")
 
-    async def device_of(self, key: str) -> int | None:
-        """Return the id of the active device that `key` belongs to, or None.
+    async def of_key(self, key: str) -> Identity | None:
+        """Return the active device that `key` belongs to, or None.
 
         Raises:
             KeysUnavailable: the database cannot be asked now.
         """
+        return await self._look_up(key_hash(key), _identity_of_key, key)
+
+    async def of_prefix(self, prefix: str) -> Identity | None:
+        """Return the active device whose key begins with `prefix`, with what it signs with.
+
+        Raises:
+            KeysUnavailable: the database cannot be asked now.
+        """
+        return await self._look_up(b"prefix:" + prefix.encode(), _identity_of_prefix, prefix)
+
+    async def _look_up(
+        self, name: bytes, question: Callable[[str], Identity | None], text: str
+    ) -> Identity | None:
         if self._clock() >= self._next_check:
             await self._drop_if_changed()
-        digest = key_hash(key)
-        entry = self._known.get(digest) or self._unknown.get(digest)
+        entry = self._known.get(name) or self._unknown.get(name)
         if entry is None or entry.until <= self._clock():
-            device_id = await self._ask(_device_id, key)
-            entry = _Entry(device_id, self._clock() + MOST_KEPT_S)
-            self._remember(digest, entry)
-        return entry.device_id
+            identity = await self._ask(question, text)
+            entry = _Entry(identity, self._clock() + MOST_KEPT_S)
+            self._remember(name, entry)
+        return entry.identity
 
     def _remember(self, digest: bytes, entry: _Entry) -> None:
         self._known.pop(digest, None)
         self._unknown.pop(digest, None)
         cache, most = (
-            (self._unknown, MOST_UNKNOWN)
-            if entry.device_id is None
-            else (self._known, MOST_KNOWN)
+            (self._unknown, MOST_UNKNOWN) if entry.identity is None else (self._known, MOST_KNOWN)
         )
         cache[digest] = entry
         if len(cache) > most:
@@ -124,14 +149,31 @@ def _change_number() -> int:
     return KeyChange.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
-def _device_id(key: str) -> int | None:
-    if key.startswith(LOCAL_PREFIX):
-        try:
-            signed = key.removeprefix(LOCAL_PREFIX)
-            text = signing.TimestampSigner(salt=_LOCAL_SALT).unsign(signed, max_age=LOCAL_SECONDS)
-        except signing.BadSignature:
-            return None
-        found = Device.objects.filter(pk=int(text), is_active=True)
-    else:
-        found = Device.objects.filter(key_hash=key_hash(key), is_active=True)
-    return found.values_list("pk", flat=True).first()
+def _identity_of_key(key: str) -> Identity | None:
+    if not key.startswith(LOCAL_PREFIX):
+        return _identity(Device.objects.filter(key_hash=key_hash(key)))
+    try:
+        signed = key.removeprefix(LOCAL_PREFIX)
+        device_id = signing.TimestampSigner(salt=_LOCAL_SALT).unsign(signed, max_age=LOCAL_SECONDS)
+    except signing.BadSignature:
+        return None
+    found = _identity(Device.objects.filter(pk=int(device_id)))
+    return found and found._replace(signed_only=False)
+
+
+def _identity_of_prefix(prefix: str) -> Identity | None:
+    found = Device.objects.filter(key_prefix=prefix)
+    identity = _identity(found)
+    stored = found.values_list("signing_key", flat=True).first()
+    if identity is None or not stored:
+        return None
+    try:
+        return identity._replace(signing_key=decrypt(stored))
+    except SecretUnreadableError as error:
+        logger.error("device %s: %s", identity.device_id, error)  # noqa: TRY400 - the message is the fault
+        return None
+
+
+def _identity(devices: QuerySet[Device]) -> Identity | None:
+    row = devices.filter(is_active=True).values_list("pk", "config_version", "signed_only").first()
+    return Identity(*row) if row else None

@@ -12,6 +12,9 @@ from rest_framework import serializers
 
 from wattkeep.domain.readings import MOST_AGE_S, TimeError, aged_ms, impossibility, instant_ms
 
+# The most readings of one request, as an array or in an envelope.
+MOST_READINGS = 10_000
+
 
 class NumberField(serializers.FloatField):
     """A finite number: a JSON number, or text that shows one."""
@@ -75,3 +78,16 @@ class EnergyReadingCreateSerializer(serializers.Serializer):  # type: ignore[typ
         if reason := impossibility(attrs["voltage"], attrs["current"], attrs["power"]):
             raise serializers.ValidationError({"voltage": [reason]})
         return attrs
+
+
+def plain_errors(serializer: serializers.BaseSerializer) -> dict[str, Any]:  # type: ignore[type-arg]
+    """Return a serializer's errors as dicts, lists and texts, which is all that can be encoded."""
+    return {str(name): _plain(value) for name, value in serializer.errors.items()}
+
+
+def _plain(errors: Any) -> Any:
+    if isinstance(errors, dict):
+        return {str(name): _plain(value) for name, value in errors.items()}
+    if isinstance(errors, list | tuple):
+        return [_plain(value) for value in errors]
+    return str(errors)

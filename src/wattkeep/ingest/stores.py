@@ -1,143 +1,242 @@
-"""One commit's readings into the database: the only place that knows its SQL.
+"""One commit's readings into the database: what happens in a transaction, whatever the dialect.
 
 A store takes a whole group and either has all of it on the disk or none of it.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from itertools import chain, compress
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
+from wattkeep.domain.sequence import Arrived, TooManyHolesError
+from wattkeep.ingest.batches import Batch, Stored
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from wattkeep.domain.readings import Reading
-    from wattkeep.ingest.decoding import Batch
+    from wattkeep.ingest.batches import Windows
 
-BUSY_TIMEOUT_MS = 5000
+# Silent windows at most this far apart are one silence.
+SILENCE_JOINS_MS = 60_000
 
 
 class StoreUnavailable(Exception):  # noqa: N818 - named for what the caller answers
     """The group could not be committed; nothing of it is stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What became of one batch: the readings new to us, and how many were known already."""
+Outcome = Stored | StoreUnavailable
+
+
+class BootKey(NamedTuple):
+    """Which boot of which device."""
+
+    device_id: int
+    boot: str
+
+
+class BootRow(NamedTuple):
+    """A boot as it is written after its windows were taken."""
+
+    key: BootKey
+    arrived: Arrived
+    windows: Windows
+
+
+class Event(NamedTuple):
+    """A MeterEvent's columns."""
+
+    device_id: int
+    kind: str
+    start_ms: int
+    until_ms: int
+    windows: int
+
+
+class _Fresh(NamedTuple):
+    """A batch without the windows that had arrived before."""
 
     readings: list[Reading]
-    duplicates: int
-    reading_id: int
+    stamped: list[bool]
+    duplicates: int = 0
+    silent_ms: list[int] = []  # noqa: RUF012 - never changed
 
 
-class Store(Protocol):
+class Store(ABC):
     """Where readings go. Called from one thread only."""
 
+    @abstractmethod
     def commit(
         self, batches: Sequence[Batch], contacts: Sequence[tuple[int, int]]
-    ) -> list[Stored]:
+    ) -> list[Outcome]:
         """Store every batch and each (device_id, last seen in epoch ms) in one transaction.
+
+        A batch that cannot be stored while the others can has its reason in place of the result.
 
         Raises:
             StoreUnavailable: nothing was stored.
         """
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of the database."""
 
+    # -- what a dialect brings: each inside the transaction that `commit` began --------------
 
-class SqliteStore:
-    """WAL with synchronous=FULL: one fsync a commit, and what is committed survives a power cut."""
+    @abstractmethod
+    def _insert(self, readings: list[Reading], stamped: list[bool]) -> list[Reading | None] | None:
+        """Insert readings; return each as stored, None for one known already.
 
-    _INSERT = (
-        "INSERT INTO monitoring_energyreading (device_id, timestamp, voltage, current, power,"
-        " energy, frequency, power_factor) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-    )
-    _INSERT_IF_NEW = _INSERT + " ON CONFLICT DO NOTHING"
-    _SEEN = (
-        "INSERT INTO monitoring_deviceboot (device_id, boot, last_seq, last_seen)"
-        " VALUES (?, '', 0, ?) ON CONFLICT (device_id, boot)"
-        " DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)"
-    )
+        Ours to stamp move to the next free millisecond. None in place of the list: every one
+        was new, and stored as it is.
+        """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
+    @abstractmethod
+    def _lock_boots(self, keys: list[BootKey]) -> dict[BootKey, tuple[int, str]]:
+        """Return last_seq and runs of the boots that are known, and keep others from them."""
 
-    def commit(
+    @abstractmethod
+    def _save_boots(self, rows: list[BootRow]) -> None: ...
+
+    @abstractmethod
+    def _note_contacts(self, contacts: Sequence[tuple[int, int]]) -> None: ...
+
+    @abstractmethod
+    def _silence_before(self, device_id: int, at_ms: int) -> Event | None:
+        """Return the newest silence that begins at or before an instant."""
+
+    @abstractmethod
+    def _save_events(self, events: list[Event]) -> None: ...
+
+    # -- the same for all --------------------------------------------------------------------
+
+    def _write(
         self, batches: Sequence[Batch], contacts: Sequence[tuple[int, int]]
-    ) -> list[Stored]:
-        try:
-            db = self._connection or self._connect()
-            db.execute("BEGIN IMMEDIATE")
-            stored = self._insert_all_new(db, batches) or self._insert_each(db, batches)
-            db.executemany(self._SEEN, contacts)
-            db.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            self.close()
-            raise StoreUnavailable(str(error)) from error
-        return stored
+    ) -> list[Outcome]:
+        """Do everything a commit does but begin and end it."""
+        if any(batch.windows for batch in batches):
+            results = self._write_windows(batches)
+        else:
+            plain = [_Fresh(batch.readings, batch.stamped) for batch in batches]
+            results = list(self._insert_groups(plain))
+        if contacts:
+            self._note_contacts(contacts)
+        return results
 
-    def close(self) -> None:
-        db, self._connection = self._connection, None
-        if db is not None:
-            with suppress(sqlite3.Error):
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                db.close()
-
-    def _connect(self) -> sqlite3.Connection:
-        # Opened, not made: a missing file is a fault, not an empty database.
-        uri = f"file:{self._path.replace('%', '%25').replace('?', '%3f').replace('#', '%23')}"
-        db = sqlite3.connect(
-            f"{uri}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
-        )
-        db.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        self._connection = db
-        return db
-
-    def _insert_all_new(
-        self, db: sqlite3.Connection, batches: Sequence[Batch]
-    ) -> list[Stored] | None:
-        """Insert everything at once, as if all of it were new; None, and nothing, if it is not."""
-        db.execute("SAVEPOINT group_of_readings")
-        try:
-            db.executemany(self._INSERT, [row for batch in batches for row in batch.readings])
-        except sqlite3.IntegrityError:
-            db.execute("ROLLBACK TO group_of_readings")
-            return None
+    def _write_windows(self, batches: Sequence[Batch]) -> list[Outcome]:
+        """Write a group some of which is numbered: numbers first, in the same transaction."""
+        keys = sorted({BootKey(b.device_id, b.windows.boot) for b in batches if b.windows})
+        known = self._lock_boots(keys)
+        boots = {key: Arrived.from_stored(*known.get(key, (0, ""))) for key in keys}
+        fresh: list[_Fresh | StoreUnavailable] = []
+        changed: dict[BootKey, BootRow] = {}
+        for batch in batches:
+            if (windows := batch.windows) is None:
+                fresh.append(_Fresh(batch.readings, batch.stamped))
+                continue
+            key = BootKey(batch.device_id, windows.boot)
+            try:
+                taken = _take_windows(batch, windows, boots[key])
+            except TooManyHolesError:
+                fresh.append(StoreUnavailable("too many holes in a boot's numbers"))
+                continue
+            fresh.append(taken.fresh)
+            if taken.fresh.silent_ms:
+                self._save_events(self._silences(batch.device_id, taken.fresh.silent_ms))
+            if key not in known and key not in changed:
+                self._save_events([_boot_event(batch.device_id, windows)])
+            if taken.is_change or key not in known:
+                boots[key] = taken.arrived
+                changed[key] = BootRow(key, taken.arrived, windows)
+        results = self._insert_groups([one for one in fresh if isinstance(one, _Fresh)])
+        if changed:
+            self._save_boots([changed[key] for key in sorted(changed)])
         return [
-            Stored(batch.readings, 0, batch.readings[-1].timestamp_ms) for batch in batches
+            _with_ack(next(results), batch, boots) if isinstance(one, _Fresh) else one
+            for batch, one in zip(batches, fresh, strict=True)
         ]
 
-    def _insert_each(self, db: sqlite3.Connection, batches: Sequence[Batch]) -> list[Stored]:
-        """Insert one by one: known readings are counted, ours to stamp move to a free instant."""
-        results = []
-        for batch in batches:
-            new: list[Reading] = []
-            last = 0
-            for reading, stamped in zip(batch.readings, batch.stamped, strict=True):
-                row = reading
-                while not (inserted := db.execute(self._INSERT_IF_NEW, row).rowcount) and stamped:
-                    row = row._replace(timestamp_ms=row.timestamp_ms + 1)
-                if inserted:
-                    new.append(row)
-                last = row.timestamp_ms
-            results.append(Stored(new, len(batch.readings) - len(new), last))
-        return results
+    def _insert_groups(self, fresh: list[_Fresh]) -> Iterator[Stored]:
+        """Insert what is new of every batch at once; yield what became of each."""
+        readings = list(chain.from_iterable(one.readings for one in fresh))
+        stamped = list(chain.from_iterable(one.stamped for one in fresh))
+        rows = self._insert(readings, stamped) if readings else None
+        return _split(fresh, readings if rows is None else rows)
+
+    def _silences(self, device_id: int, silent_ms: Iterable[int]) -> list[Event]:
+        """Return silent windows as events, joined to the one they continue."""
+        events: list[Event] = []
+        for at_ms in sorted(silent_ms):
+            last = events[-1] if events else self._silence_before(device_id, at_ms)
+            if last is not None and at_ms <= last.until_ms + SILENCE_JOINS_MS:
+                joined = last._replace(until_ms=max(last.until_ms, at_ms), windows=last.windows + 1)
+                events[-1:] = [joined]
+            else:
+                events.append(Event(device_id, "silent", at_ms, at_ms, 1))
+        return events
+
+
+class _Taken(NamedTuple):
+    """What is new of an envelope, and the numbers arrived with it."""
+
+    fresh: _Fresh
+    arrived: Arrived
+    is_change: bool
+
+
+def _take_windows(batch: Batch, windows: Windows, before: Arrived) -> _Taken:
+    arrived = before.copy()
+    if windows.oldest:
+        arrived.give_up_below(windows.oldest)
+    is_new = [arrived.take(seq) for seq in windows.seqs]
+    silent_ms = [at_ms for seq, at_ms in windows.silent if arrived.take(seq)]
+    for seq in windows.refused:
+        arrived.take(seq)
+    fresh = _Fresh(
+        list(compress(batch.readings, is_new)),
+        list(compress(batch.stamped, is_new)),
+        is_new.count(False) + len(windows.silent) - len(silent_ms),
+        silent_ms,
+    )
+    return _Taken(fresh, arrived, arrived != before)
+
+
+def _split(fresh: list[_Fresh], rows: Sequence[Reading | None]) -> Iterator[Stored]:
+    start = 0
+    for one in fresh:
+        part = rows[start : start + len(one.readings)]
+        start += len(part)
+        new = [row for row in part if row is not None]
+        last = (part[-1] or one.readings[-1]).timestamp_ms if part else None
+        yield Stored(new, one.duplicates + len(part) - len(new), last, silences=len(one.silent_ms))
+
+
+def _with_ack(stored: Stored, batch: Batch, boots: dict[BootKey, Arrived]) -> Stored:
+    if batch.windows is None:
+        return stored
+    return replace(stored, ack=boots[BootKey(batch.device_id, batch.windows.boot)].watermark)
+
+
+def _boot_event(device_id: int, windows: Windows) -> Event:
+    at_ms = windows.arrived_ms - min(windows.board.uptime_s or 0, 10 * 365 * 86_400) * 1000
+    return Event(device_id, "boot", at_ms, at_ms, 0)
 
 
 def open_store() -> Store:
     """Return the store for the configured database."""
     if connection.vendor == "sqlite":
+        from wattkeep.ingest.sqlite_store import SqliteStore
+
         return SqliteStore(str(connection.settings_dict["NAME"]))
+    if connection.vendor == "postgresql":
+        from wattkeep.ingest.postgres_store import open_postgres_store
+
+        return open_postgres_store()
     raise ImproperlyConfigured(
-        f"Readings cannot be written to {connection.display_name} yet; use SQLite."
+        f"Readings cannot be written to {connection.display_name}; use SQLite or PostgreSQL."
     )

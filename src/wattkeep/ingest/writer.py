@@ -7,20 +7,23 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from wattkeep.ingest.batches import Stored
 from wattkeep.ingest.stores import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wattkeep.domain.readings import Reading
-    from wattkeep.ingest.decoding import Batch
-    from wattkeep.ingest.stores import Store, Stored
+    from wattkeep.ingest.batches import Batch
+    from wattkeep.ingest.stores import Outcome, Store
 
 logger = logging.getLogger(__name__)
 
 MOST_WAITING_READINGS = 50_000
 MOST_READINGS_A_COMMIT = 20_000
 CONTACT_EVERY_MS = 10_000
+# A last arrival further ahead than this means that the clock was set back since.
+CLOCK_SET_BACK_MS = 5_000
 
 
 class Writer:
@@ -40,7 +43,7 @@ class Writer:
         self._waiting_readings = 0
         self._last_arrival_ms: dict[int, int] = {}
         self._contacts: dict[int, int] = {}
-        self._contact_due_ms: dict[int, int] = {}
+        self._contact_ms: dict[int, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "wattkeep-writer")
 
@@ -52,12 +55,14 @@ class Writer:
         """
         if self._waiting_readings + len(batch.readings) > MOST_WAITING_READINGS:
             raise StoreUnavailable("too many readings wait for the disk")
-        if batch.stamped[0] and batch.readings[0].timestamp_ms == now_ms:
-            batch.readings[0] = self._at_free_instant(batch.readings[0])
+        if batch.windows is None:
+            # An envelope's contact is written with its numbers; a replayed one makes none.
+            self.note_contact(batch.device_id, now_ms)
+            if batch.stamped[0] and batch.readings[0].timestamp_ms == now_ms:
+                batch.readings[0] = self._at_free_instant(batch.readings[0])
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting.append((batch, future))
         self._waiting_readings += len(batch.readings)
-        self.note_contact(batch.device_id, now_ms)
         self._start()
         return await future
 
@@ -66,14 +71,18 @@ class Writer:
 
         The store would find one too, but by trying; this keeps a fast sender's commits short.
         """
-        at_ms = max(reading.timestamp_ms, self._last_arrival_ms.get(reading.device_id, 0) + 1)
+        at_ms = reading.timestamp_ms
+        last_ms = self._last_arrival_ms.get(reading.device_id, 0)
+        if at_ms <= last_ms < at_ms + CLOCK_SET_BACK_MS:
+            at_ms = last_ms + 1
         self._last_arrival_ms[reading.device_id] = at_ms
         return reading._replace(timestamp_ms=at_ms)
 
     def note_contact(self, device_id: int, now_ms: int) -> None:
         """Remember that a device was heard; written at most every 10 s, with readings if any."""
-        if now_ms >= self._contact_due_ms.get(device_id, 0):
-            self._contact_due_ms[device_id] = now_ms + CONTACT_EVERY_MS
+        # A clock set back makes the difference negative: written at once, then as usual.
+        if not 0 <= now_ms - self._contact_ms.get(device_id, -CONTACT_EVERY_MS) < CONTACT_EVERY_MS:
+            self._contact_ms[device_id] = now_ms
             self._contacts[device_id] = now_ms
             self._start()
 
@@ -98,13 +107,13 @@ class Writer:
                 self._contacts.clear()
                 batches = [batch for batch, _ in group]
                 try:
-                    stored = await loop.run_in_executor(
+                    outcomes = await loop.run_in_executor(
                         self._thread, self._store.commit, batches, contacts
                     )
                 except Exception as error:  # noqa: BLE001 - every waiting request must be answered
                     self._refuse(group, contacts, error)
                 else:
-                    self._acknowledge(group, stored)
+                    self._acknowledge(group, outcomes)
         finally:
             self._task = None
 
@@ -120,13 +129,17 @@ class Writer:
         return group
 
     def _acknowledge(
-        self, group: list[tuple[Batch, asyncio.Future[Stored]]], stored: list[Stored]
+        self, group: list[tuple[Batch, asyncio.Future[Stored]]], outcomes: list[Outcome]
     ) -> None:
-        for (_, future), result in zip(group, stored, strict=True):
-            if not future.done():  # done: the client has gone
-                future.set_result(result)
+        new: list[Reading] = []
+        for (_, future), outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Stored):
+                new.extend(outcome.readings)
+                if not future.done():  # done: the client has gone
+                    future.set_result(outcome)
+            elif not future.done():
+                future.set_exception(outcome)
         if self._after_commit is not None:
-            new = [reading for result in stored for reading in result.readings]
             try:
                 self._after_commit(new)
             except Exception:
@@ -144,7 +157,7 @@ class Writer:
             logger.error("the writer failed", exc_info=error)
             error = StoreUnavailable("internal error")
         for device_id, _ in contacts:
-            self._contact_due_ms.pop(device_id, None)
+            self._contact_ms.pop(device_id, None)
         for _, future in group:
             if not future.done():
                 future.set_exception(error)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wattkeep.domain.keys import key_hash, key_prefix, new_key
+from wattkeep.domain.keys import key_hash, key_prefix, new_key, signing_key
 from wattkeep.monitoring.accounts import create_home
 from wattkeep.monitoring.models import Device, Site
+from wattkeep.monitoring.secrets import encrypt
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -26,8 +27,7 @@ def create_device(
         user=user,
         site=site,
         name=name,
-        key_hash=key_hash(key),
-        key_prefix=key_prefix(key),
+        **_kept_of(key),
         **fields,
     )
     return device, key
@@ -36,7 +36,17 @@ def create_device(
 def replace_key(device: Device) -> str:
     """Give a device a new key and return it; the old one stops working within a second."""
     key = new_key()
-    device.key_hash = key_hash(key)
-    device.key_prefix = key_prefix(key)
-    device.save(update_fields=["key_hash", "key_prefix"])
+    kept = _kept_of(key)
+    for name, value in kept.items():
+        setattr(device, name, value)
+    device.save(update_fields=list(kept))
     return key
+
+
+def _kept_of(key: str) -> dict[str, Any]:
+    """Return the columns a key leaves: enough to know it again, not enough to send it."""
+    return {
+        "key_hash": key_hash(key),
+        "key_prefix": key_prefix(key),
+        "signing_key": encrypt(signing_key(key)),
+    }

@@ -51,7 +51,7 @@ class MillisecondField(models.DateTimeField):  # type: ignore[type-arg]
     ) -> datetime | None:
         return from_ms(value) if isinstance(value, int) else value
 
-    def get_db_converters(self, connection: BaseDatabaseWrapper) -> list[Any]:
+    def get_db_converters(self, _connection: BaseDatabaseWrapper) -> list[Any]:
         return [self.from_db_value]
 
     def get_internal_type(self) -> str:

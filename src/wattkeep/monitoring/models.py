@@ -72,6 +72,14 @@ class Device(models.Model):
     # nothing, the key has 190 random bits.
     key_hash = models.BinaryField(max_length=32, unique=True, editable=False)
     key_prefix = models.CharField(max_length=16, unique=True, editable=False)
+    # What signed bodies are checked with: derived from the key, encrypted (`secrets.py`).
+    signing_key = models.BinaryField(max_length=256, default=b"", editable=False)
+    signed_only = models.BooleanField(
+        "signed readings only",
+        default=False,
+        help_text="Refuse posts that show the key itself, which can be overheard on plain HTTP.",
+    )
+    config_version = models.PositiveIntegerField(default=1, editable=False)
     parent = models.ForeignKey(
         "self",
         on_delete=models.SET_NULL,
@@ -140,7 +148,8 @@ class KeyChange(models.Model):
 class DeviceBoot(models.Model):
     """What changes with every post, kept off Device: one row a boot of its board.
 
-    A board that posts single readings tells no boot: its row has the empty one.
+    A board that posts single readings tells no boot: its row has the empty one. Rows stay for
+    good: a body replayed years later is known by its boot and changes nothing.
     """
 
     pk = models.CompositePrimaryKey("device_id", "boot")
@@ -152,14 +161,50 @@ class DeviceBoot(models.Model):
         related_name="boots",
     )
     boot = models.CharField(max_length=16, default="")
+    # Every window up to this number is stored or refused for good.
     last_seq = models.BigIntegerField(default=0)
+    # Numbers above it that came early, as runs: "7-9,12".
+    ahead = models.TextField(default="", blank=True)
+    first_seen = MillisecondField()
     last_seen = MillisecondField()
+    firmware = models.CharField(max_length=32, default="", blank=True)
+    uptime_s = models.BigIntegerField("uptime (s)", null=True)
+    rssi_dbm = models.IntegerField("signal (dBm)", null=True)
+    free_heap = models.IntegerField("free heap (bytes)", null=True)
 
     class Meta:
         db_table = "monitoring_deviceboot"
 
     def __str__(self) -> str:
         return f"{self.device_id}/{self.boot or '-'}"
+
+
+class MeterEvent(models.Model):
+    """Something other than a reading that happened to a device, from `timestamp` to `until`."""
+
+    class Kind(models.TextChoices):
+        BOOT = "boot", "Board started"
+        SILENT = "silent", "Meter did not answer"
+
+    pk = models.CompositePrimaryKey("device_id", "kind", "timestamp")
+    device = models.ForeignKey(
+        Device,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="events",
+    )
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    timestamp = MillisecondField()
+    until = MillisecondField()
+    # Silence only: how many windows without an answer it is made of.
+    windows = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "monitoring_meterevent"
+
+    def __str__(self) -> str:
+        return f"{self.device_id} {self.kind} {self.timestamp:%Y-%m-%d %H:%M:%S}"
 
 
 class EnergyReading(models.Model):

@@ -44,6 +44,15 @@ class Wiring:
     oled: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BoardKind:
+    """What the board is made of: its program, its heap, and how long its watchdog waits."""
+
+    firmware: Path | None = None
+    heap: str = HEAP
+    dog_s: float = DOG_S
+
+
 class VirtualBoard:
     """A board in a folder of its own, which is its flash: config.json, what it keeps, its log."""
 
@@ -52,29 +61,28 @@ class VirtualBoard:
         folder: Path,
         config: Mapping[str, object],
         wiring: Wiring,
-        *,
-        firmware: Path | None = None,
-        heap: str = HEAP,
+        kind: BoardKind | None = None,
     ) -> None:
+        kind = kind or BoardKind()
         self.folder = folder
         self.log = folder / LOG_NAME
         self._config = dict(config)
         command = Command(
             arguments=(
                 *(sys.executable, "-P", "-m", "wattkeep.sim.micropython"),
-                *("-X", f"heapsize={heap}", str(SHIM / "power_on.py")),
+                *("-X", f"heapsize={kind.heap}", str(SHIM / "power_on.py")),
             ),
             folder=folder,
             environment={
                 "MICROPYPATH": os.pathsep.join(
-                    (str(SHIM), str(firmware or firmware_path()), ".frozen")
+                    (str(SHIM), str(kind.firmware or firmware_path()), ".frozen")
                 ),
                 "WATTKEEP_UART": wiring.uart,
                 "WATTKEEP_OLED": wiring.oled or "",
             },
             log=self.log,
         )
-        self._supervisor = Supervisor(command, _next_reset_cause, dog_s=DOG_S)
+        self._supervisor = Supervisor(command, _next_reset_cause, dog_s=kind.dog_s)
 
     @property
     def pid(self) -> int | None:

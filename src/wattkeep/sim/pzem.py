@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import select
@@ -46,6 +47,7 @@ BLIND_POWER_W = 0.4
 # The measuring side lives off the mains it measures: below this there is nobody to answer.
 DARK_V = 60.0
 REFRESH_S = 1.0
+CATCH_UP_STEP_S = 1.0
 LONGEST_CATCH_UP_STEPS = 3600
 # 3.5 characters end a frame on the wire; a PC's scheduler needs more grace than that.
 FRAME_GAP_S = 0.006
@@ -90,6 +92,7 @@ class VirtualPzem:
         address: int = 1,
         energy_wh: float = 0.0,
         clock: Callable[[], float] = time.time,
+        refresh_s: float = REFRESH_S,
     ) -> None:
         if address not in ADDRESSES:
             message = f"a meter's address is 1 to 247, not {address}"
@@ -99,6 +102,7 @@ class VirtualPzem:
         self.alarm_w = ALARM_DEFAULT_W
         self._load = load
         self._clock = clock
+        self._refresh_s = refresh_s
         self._lock = threading.RLock()
         self._energy_wh = energy_wh
         self._shown_at = clock()
@@ -156,10 +160,10 @@ class VirtualPzem:
     def _catch_up(self) -> None:
         """Add the energy used since the last look, by trapezoids of a second."""
         now = self._clock()
-        if now - self._shown_at < REFRESH_S:
+        if now - self._shown_at < self._refresh_s or now <= self._shown_at:
             return
         start, span_s = self._shown_at, now - self._shown_at
-        steps = min(math.ceil(span_s / REFRESH_S), LONGEST_CATCH_UP_STEPS)
+        steps = min(math.ceil(span_s / CATCH_UP_STEP_S), LONGEST_CATCH_UP_STEPS)
         for step in range(1, steps + 1):
             before_w = _seen(self._point)[1]
             self._point = self._load(start + span_s * step / steps)
@@ -229,6 +233,7 @@ class _Line:
         self._answer = answer
         # Our own handle on the far end stays open, or the line would die with its first reader.
         self._ours, self._theirs = os.openpty()
+        os.set_blocking(self._ours, False)
         tty.setraw(self._theirs)
         attributes = termios.tcgetattr(self._theirs)
         # A reader gets what is there and never waits: MicroPython's files know no timeout.
@@ -263,4 +268,6 @@ class _Line:
         middle = len(reply) // 2
         for part in (reply[:middle], reply[middle:]):
             time.sleep(len(part) * BYTE_S)
-            os.write(self._ours, part)
+            # A line nobody reads from loses what is sent, as a wire does.
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._ours, part)

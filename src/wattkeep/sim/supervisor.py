@@ -96,6 +96,8 @@ class Supervisor:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     pass_fds=(dog_theirs,),
+                    # Ctrl-C is for the parent, which then ends this one itself.
+                    process_group=0,
                 )
             self.starts += 1
             return self._watch(self._process, dog)

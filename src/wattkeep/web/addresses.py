@@ -8,8 +8,14 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 POST_PATH = "/api/energy-data/"
+LOOPBACK = ("127.", "localhost", "[::1]")
 
 
 def post_address(request: HttpRequest) -> str:
     """Return the full address for a device's readings."""
     return request.build_absolute_uri(POST_PATH)
+
+
+def is_loopback(request: HttpRequest) -> bool:
+    """Tell whether the browser reached us by an address that no board can use."""
+    return request.get_host().startswith(LOOPBACK)

@@ -2,11 +2,11 @@
 
 import django.core.validators
 import django.db.models.deletion
-import wattkeep.monitoring.fields
-import wattkeep.monitoring.models
 from django.conf import settings
 from django.db import migrations, models
 
+import wattkeep.monitoring.fields
+import wattkeep.monitoring.models
 from wattkeep.monitoring.operations import CreateClusteredModel
 
 
@@ -94,6 +94,16 @@ class Migration(migrations.Migration):
                 ),
                 ("key_hash", models.BinaryField(max_length=32, unique=True)),
                 ("key_prefix", models.CharField(editable=False, max_length=16, unique=True)),
+                ("signing_key", models.BinaryField(default=b"", max_length=256)),
+                (
+                    "signed_only",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Refuse posts that show the key itself, which can be overheard on plain HTTP.",
+                        verbose_name="signed readings only",
+                    ),
+                ),
+                ("config_version", models.PositiveIntegerField(default=1, editable=False)),
                 (
                     "range_w",
                     models.PositiveIntegerField(
@@ -161,7 +171,13 @@ class Migration(migrations.Migration):
                 ),
                 ("boot", models.CharField(default="", max_length=16)),
                 ("last_seq", models.BigIntegerField(default=0)),
+                ("ahead", models.TextField(blank=True, default="")),
+                ("first_seen", wattkeep.monitoring.fields.MillisecondField()),
                 ("last_seen", wattkeep.monitoring.fields.MillisecondField()),
+                ("firmware", models.CharField(blank=True, default="", max_length=32)),
+                ("uptime_s", models.BigIntegerField(null=True, verbose_name="uptime (s)")),
+                ("rssi_dbm", models.IntegerField(null=True, verbose_name="signal (dBm)")),
+                ("free_heap", models.IntegerField(null=True, verbose_name="free heap (bytes)")),
                 (
                     "device",
                     models.ForeignKey(
@@ -216,6 +232,46 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "monitoring_energyreading",
+            },
+        ),
+        CreateClusteredModel(
+            name="MeterEvent",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "device_id",
+                        "kind",
+                        "timestamp",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("boot", "Board started"), ("silent", "Meter did not answer")],
+                        max_length=16,
+                    ),
+                ),
+                ("timestamp", wattkeep.monitoring.fields.MillisecondField()),
+                ("until", wattkeep.monitoring.fields.MillisecondField()),
+                ("windows", models.BigIntegerField(default=0)),
+                (
+                    "device",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="monitoring.device",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "monitoring_meterevent",
             },
         ),
         migrations.CreateModel(

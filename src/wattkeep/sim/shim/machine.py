@@ -81,6 +81,10 @@ def _number(pin, default):
     return default if pin is None else getattr(pin, "number", pin)
 
 
+# Which pins UART0 is on is one switch for the whole chip: opening UART1 throws it back.
+_swapped = [False]
+
+
 class UART(io.IOBase):
     def __init__(self, port, baudrate=115200, **options):
         if port not in (0, 1):
@@ -91,21 +95,22 @@ class UART(io.IOBase):
 
     def init(
         self, baudrate=115200, bits=8, parity=None, stop=1, *, tx=None, rx=None,
-        txbuf=None, rxbuf=16, timeout=0, timeout_char=2, invert=0,
+        txbuf=None, rxbuf=0, timeout=0, timeout_char=0, invert=0,
     ):
         self._timeout = timeout
-        self._timeout_char = timeout_char
-        # One place of the ring stays empty, so the default of 16 keeps 15 bytes.
-        self._room = rxbuf - 1
+        self._timeout_char = max(timeout_char, 13000 // baudrate + 1)
+        # The built-in ring keeps 15 bytes, one of its own keeps as many as asked for.
+        self._room = rxbuf or 15
         self._kept = b""
-        if self._port == 1:
-            return
         pins = (_number(tx, 1), _number(rx, 3))
         if pins not in ((1, 3), (15, 13)):
             raise ValueError("invalid tx/rx")
+        _swapped[0] = pins == (15, 13)
+        if self._port == 1:
+            return
         path = os.getenv("WATTKEEP_UART")
-        # The meter is wired to GPIO15 and 13, and hears nothing at another speed.
-        if path and pins == (15, 13) and baudrate == 9600:
+        # The meter hears nothing at another speed.
+        if path and baudrate == 9600:
             self._line = open(path, "r+b", 0)
             self._poll = select.poll()
             self._poll.register(self._line, select.POLLIN)
@@ -119,14 +124,16 @@ class UART(io.IOBase):
         if self._line is None or not self._poll.poll(0):
             return
         arrived = self._line.read(256) or b""
-        if os.duplicated[1] is None:
+        # The meter is wired to GPIO15 and 13, and the prompt keeps what it gets for itself.
+        if _swapped[0] and os.duplicated[1] is None:
             self._kept = (self._kept + arrived)[: self._room]
 
     def any(self):
+        # Whether there is something, not how much.
         if self._port == 1:
             return 0
         self._fill()
-        return len(self._kept)
+        return 1 if self._kept else 0
 
     def _wait(self, timeout_ms):
         start = time.ticks_ms()
@@ -137,13 +144,13 @@ class UART(io.IOBase):
         return True
 
     def _take(self, count):
+        # A read that is not full yet waits for a first byte again: short reads cost the timeout.
         taken = b""
-        timeout_ms = self._timeout
-        while len(taken) < count and self._wait(timeout_ms):
-            part = self._kept[: count - len(taken)]
-            self._kept = self._kept[len(part) :]
-            taken += part
-            timeout_ms = self._timeout_char
+        while len(taken) < count and self._wait(self._timeout):
+            while len(taken) < count and self._wait(self._timeout_char):
+                part = self._kept[: count - len(taken)]
+                self._kept = self._kept[len(part) :]
+                taken += part
         return taken
 
     def read(self, count=256):
@@ -163,7 +170,7 @@ class UART(io.IOBase):
             data = data.encode()
         if self._port == 1:
             _console.write(data)
-        elif self._line is not None:
+        elif self._line is not None and _swapped[0]:
             self._line.write(data)
         return len(data)
 

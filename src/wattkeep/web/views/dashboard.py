@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import login_required
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 @login_required
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Lead to the first device, or to where one is added."""
-    first = Device.objects.filter(user=request.user).order_by("-is_active", "name", "id").first()
+    """Lead to the device that was there first, or to where one is added."""
+    first = Device.objects.filter(user=request.user).order_by("-is_active", "id").first()
     return redirect("web:device", first.pk) if first else redirect("web:devices")
 
 
@@ -60,8 +61,10 @@ def _tile(tile: Tile, payload: dict[str, Any]) -> dict[str, Any]:
 
 def _totals(payload: dict[str, Any]) -> dict[str, float]:
     days = [row["consumption"] for row in payload["weekly_consumption"]]
+    finished = list(dropwhile(lambda used: not used, days[:-1]))
     return {
         "week_total": sum(days),
-        "week_average": sum(days) / len(days),
+        # Of the finished days, from the first that anything was measured on.
+        "week_average": sum(finished) / len(finished) if finished else 0,
         "yesterday": days[-2],
     }

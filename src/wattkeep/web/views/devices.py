@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from wattkeep.api.payloads import device_rows
 from wattkeep.monitoring.devices import create_device, replace_key
 from wattkeep.monitoring.models import Device
-from wattkeep.web.addresses import post_address
+from wattkeep.web.addresses import is_loopback, post_address
 from wattkeep.web.forms import DeviceForm, NewDeviceForm
 from wattkeep.web.once import hold_key, take_key
 
@@ -79,5 +79,6 @@ def device_key(request: HttpRequest, device_id: int) -> HttpResponse:
         "device": device,
         "key": take_key(request, device),
         "post_address": post_address(request),
+        "is_loopback": is_loopback(request),
     }
     return render(request, "web/device_key.html", context)

@@ -1,0 +1,328 @@
+"""Readings into PostgreSQL, plain or distributed by Citus."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
+
+import psycopg
+from django.db import connection as django_connection
+from psycopg import errors
+
+from wattkeep.domain.instants import from_ms
+from wattkeep.domain.readings import Reading
+from wattkeep.ingest.stores import BootKey, BootRow, Event, Store, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wattkeep.ingest.batches import Batch
+    from wattkeep.ingest.stores import Outcome
+
+logger = logging.getLogger(__name__)
+
+# How long a commit is tried anew when the server went away under it, before its requests are
+# told to come back.
+RETRY_S = 4.0
+RETRY_PAUSE_S = 0.2
+CONNECT_TIMEOUT_S = 3
+STATEMENT_TIMEOUT_MS = 15_000
+# From this many readings on COPY is quicker than unnest (benchmarks/README.md).
+COPY_FROM = 300
+
+COLUMNS = "device_id, timestamp, voltage, current, power, energy, frequency, power_factor"
+AS_INSTANT = "'epoch'::timestamptz + {} * interval '1 millisecond'"
+AS_MS = "(extract(epoch FROM {}) * 1000)::bigint"
+INSERT = f"""
+    INSERT INTO monitoring_energyreading ({COLUMNS})
+    SELECT d, {AS_INSTANT.format("t")}, v, i, p, e, f, pf
+    FROM unnest(%s::bigint[], %s::bigint[], %s::float8[], %s::float8[], %s::float8[],
+                %s::float8[], %s::float8[], %s::float8[]) AS r(d, t, v, i, p, e, f, pf)
+"""  # noqa: S608 - constants only
+INSERT_IF_NEW = f"""
+    {INSERT} ON CONFLICT DO NOTHING RETURNING device_id, {AS_MS.format("timestamp")}
+"""
+COPY = f"COPY monitoring_energyreading ({COLUMNS}) FROM STDIN"
+KNOWN = f"""
+    SELECT device_id, {AS_MS.format("timestamp")}, voltage, current, power, energy, frequency,
+           power_factor
+    FROM monitoring_energyreading
+    WHERE device_id = ANY(%s)
+      AND timestamp = ANY(ARRAY(SELECT {AS_INSTANT.format("t")} FROM unnest(%s::bigint[]) AS t))
+"""  # noqa: S608 - constants only
+NOTE_CONTACTS = f"""
+    INSERT INTO monitoring_deviceboot
+        (device_id, boot, last_seq, ahead, first_seen, last_seen, firmware)
+    SELECT d, '', 0, '', {AS_INSTANT.format("t")}, {AS_INSTANT.format("t")}, ''
+    FROM unnest(%s::bigint[], %s::bigint[]) AS c(d, t) ORDER BY d
+    ON CONFLICT (device_id, boot) DO UPDATE
+    SET last_seen = greatest(monitoring_deviceboot.last_seen, excluded.last_seen)
+"""  # noqa: S608 - constants only
+# Everybody locks boots in the same order, so nobody waits in a circle.
+LOCK_BOOTS = """
+    SELECT device_id, boot, last_seq, ahead FROM monitoring_deviceboot
+    WHERE (device_id, boot) IN (SELECT * FROM unnest(%s::bigint[], %s::text[]))
+    ORDER BY device_id, boot FOR UPDATE
+"""
+NEW_BOOTS = """
+    INSERT INTO monitoring_deviceboot
+        (device_id, boot, last_seq, ahead, first_seen, last_seen, firmware)
+    SELECT d, b, 0, '', now(), 'epoch', '' FROM unnest(%s::bigint[], %s::text[]) AS r(d, b)
+    ORDER BY d, b ON CONFLICT DO NOTHING RETURNING device_id, boot
+"""
+SAVE_BOOTS = f"""
+    UPDATE monitoring_deviceboot SET
+        last_seq = r.last_seq, ahead = r.ahead, firmware = r.firmware, uptime_s = r.uptime_s,
+        rssi_dbm = r.rssi_dbm, free_heap = r.free_heap,
+        last_seen = greatest(monitoring_deviceboot.last_seen, {AS_INSTANT.format("r.seen_ms")})
+    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::text[],
+                %s::bigint[], %s::int[], %s::int[])
+        AS r(device_id, boot, last_seq, ahead, seen_ms, firmware, uptime_s, rssi_dbm, free_heap)
+    WHERE monitoring_deviceboot.device_id = r.device_id AND monitoring_deviceboot.boot = r.boot
+"""  # noqa: S608 - constants only
+SILENCE_BEFORE = f"""
+    SELECT device_id, kind, {AS_MS.format("timestamp")}, {AS_MS.format("until")}, windows
+    FROM monitoring_meterevent
+    WHERE device_id = %s AND kind = 'silent' AND timestamp <= {AS_INSTANT.format("%s::bigint")}
+    ORDER BY timestamp DESC LIMIT 1
+"""  # noqa: S608 - constants only
+SAVE_EVENT = f"""
+    INSERT INTO monitoring_meterevent (device_id, kind, timestamp, until, windows)
+    VALUES (%s, %s, {AS_INSTANT.format("%s::bigint")}, {AS_INSTANT.format("%s::bigint")}, %s)
+    ON CONFLICT (device_id, kind, timestamp) DO UPDATE
+    SET until = greatest(monitoring_meterevent.until, excluded.until), windows = excluded.windows
+"""  # noqa: S608 - constants only
+
+
+class PostgresStore(Store):
+    """One connection, one transaction a commit; a lost connection is made anew and it tried again.
+
+    Trying again doubles nothing even where the first commit went through unheard: numbers and
+    instants are known by then, and a reading that got its time from us is known by its values.
+    """
+
+    def __init__(
+        self,
+        parameters: dict[str, Any],
+        *,
+        retry_s: float = RETRY_S,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._parameters = parameters
+        self._retry_s = retry_s
+        self._pause = pause
+        self._connection: psycopg.Connection[Any] | None = None
+        self._is_retry = False
+
+    def commit(
+        self, batches: Sequence[Batch], contacts: Sequence[tuple[int, int]]
+    ) -> list[Outcome]:
+        deadline = time.monotonic() + self._retry_s
+        self._is_retry = False
+        while True:
+            try:
+                with self._db.transaction():
+                    return self._write(batches, contacts)
+            except (psycopg.OperationalError, errors.UniqueViolation, OSError) as error:
+                # Away, restarting, deadlocked, or another process stored the same just now.
+                self.close()
+                if time.monotonic() >= deadline:
+                    raise StoreUnavailable(str(error)) from error
+                self._is_retry = True
+                self._pause(RETRY_PAUSE_S)
+            except psycopg.Error as error:
+                self.close()
+                raise StoreUnavailable(str(error)) from error
+
+    def close(self) -> None:
+        db, self._connection = self._connection, None
+        if db is not None:
+            with suppress(psycopg.Error, OSError):
+                db.close()
+
+    @property
+    def _db(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            self._connection = psycopg.connect(**self._parameters, autocommit=True)
+            self._connection.execute(
+                "SELECT set_config('statement_timeout', %s, false)", [str(STATEMENT_TIMEOUT_MS)]
+            )
+        return self._connection
+
+    # -- readings ----------------------------------------------------------------------------
+
+    def _insert(self, readings: list[Reading], stamped: list[bool]) -> list[Reading | None] | None:
+        if len(readings) >= COPY_FROM and self._copy(readings):
+            return None
+        rows: list[Reading | None] = list(readings)
+        waiting = range(len(readings))
+        while waiting:
+            inserted = self._insert_new([cast("Reading", rows[index]) for index in waiting])
+            left = []
+            for index in waiting:
+                row = cast("Reading", rows[index])
+                key = row.device_id, row.timestamp_ms
+                if key in inserted:
+                    inserted.remove(key)
+                elif stamped[index]:
+                    left.append(index)
+                else:
+                    rows[index] = None
+            waiting = self._move_on(rows, left)
+        return rows
+
+    def _insert_new(self, rows: list[Reading]) -> set[tuple[int, int]]:
+        """Insert those whose device and instant are free; return these pairs."""
+        cursor = self._db.execute(INSERT_IF_NEW, _columns(rows))
+        return {(device_id, at_ms) for device_id, at_ms in cursor}
+
+    def _copy(self, readings: list[Reading]) -> bool:
+        """Insert everything as if all of it were new; False, and nothing, if it is not."""
+        try:
+            with self._db.transaction(), self._db.cursor() as cursor, cursor.copy(COPY) as copy:
+                copy.set_types(["int8", "timestamptz"] + ["float8"] * 6)
+                for row in readings:
+                    copy.write_row((row[0], from_ms(row[1]), *row[2:]))
+        except errors.UniqueViolation:
+            return False
+        return True
+
+    def _move_on(self, rows: list[Reading | None], left: list[int]) -> list[int]:
+        """Move readings whose millisecond is taken to the next one; return which still wait.
+
+        On a second try the taker may be the reading itself, stored by the first.
+        """
+        if not left:
+            return left
+        pending = [cast("Reading", rows[index]) for index in left]
+        known = self._known(pending) if self._is_retry else {}
+        still = []
+        for index, row in zip(left, pending, strict=True):
+            if known.pop((row.device_id, row.timestamp_ms), None) == row:
+                continue
+            rows[index] = row._replace(timestamp_ms=row.timestamp_ms + 1)
+            still.append(index)
+        return still
+
+    def _known(self, rows: list[Reading]) -> dict[tuple[int, int], Reading]:
+        cursor = self._db.execute(
+            KNOWN, [[row.device_id for row in rows], [row.timestamp_ms for row in rows]]
+        )
+        return {(row[0], row[1]): Reading(*row) for row in cursor}
+
+    # -- boots, contacts, events -------------------------------------------------------------
+
+    def _lock_boots(self, keys: list[BootKey]) -> dict[BootKey, tuple[int, str]]:
+        found = self._select_boots(keys)
+        if missing := [key for key in keys if key not in found]:
+            made = {BootKey(*row) for row in self._db.execute(NEW_BOOTS, _boot_columns(missing))}
+            if theirs := [key for key in missing if key not in made]:
+                found.update(self._select_boots(theirs))
+        return found
+
+    def _select_boots(self, keys: list[BootKey]) -> dict[BootKey, tuple[int, str]]:
+        return {
+            BootKey(row[0], row[1]): (row[2], row[3])
+            for row in self._db.execute(LOCK_BOOTS, _boot_columns(keys))
+        }
+
+    def _save_boots(self, rows: list[BootRow]) -> None:
+        table = [
+            (
+                *row.key,
+                row.arrived.watermark,
+                row.arrived.runs_text(),
+                row.windows.arrived_ms,
+                row.windows.board.firmware,
+                row.windows.board.uptime_s,
+                row.windows.board.rssi_dbm,
+                row.windows.board.free_heap,
+            )
+            for row in rows
+        ]
+        self._db.execute(SAVE_BOOTS, [list(column) for column in zip(*table, strict=True)])
+
+    def _note_contacts(self, contacts: Sequence[tuple[int, int]]) -> None:
+        self._db.execute(NOTE_CONTACTS, [list(column) for column in zip(*contacts, strict=True)])
+
+    def _silence_before(self, device_id: int, at_ms: int) -> Event | None:
+        row = self._db.execute(SILENCE_BEFORE, [device_id, at_ms]).fetchone()
+        return Event(*row) if row else None
+
+    def _save_events(self, events: list[Event]) -> None:
+        with self._db.cursor() as cursor:
+            cursor.executemany(SAVE_EVENT, events)
+
+
+class DistributedStore(PostgresStore):
+    """Without ON CONFLICT for readings, which Citus runs a hundred times slower than without.
+
+    What is known is looked up first; if another process stores the same meanwhile, the commit
+    fails whole and is tried again, and then the look-up finds it.
+    """
+
+    def _insert_new(self, rows: list[Reading]) -> set[tuple[int, int]]:
+        taken = set(self._known(rows))
+        free: dict[tuple[int, int], Reading] = {}
+        for row in rows:
+            key = row.device_id, row.timestamp_ms
+            if key not in taken:
+                free.setdefault(key, row)
+        if free:
+            self._db.execute(INSERT, _columns(list(free.values())))
+        return set(free)
+
+    def _copy(self, readings: list[Reading]) -> bool:
+        if self._known(readings) or len({row[:2] for row in readings}) < len(readings):
+            return False
+        return super()._copy(readings)
+
+
+def _columns(rows: list[Reading]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _boot_columns(keys: list[BootKey]) -> list[list[Any]]:
+    return [list(column) for column in zip(*keys, strict=True)]
+
+
+def open_postgres_store() -> PostgresStore:
+    """Return the store for Django's PostgreSQL; the distributed one if the table is."""
+    settings = django_connection.settings_dict
+    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host"}
+    parameters: dict[str, Any] = {
+        **{to: settings[name] for name, to in names.items() if settings[name]},
+        **{
+            name: value
+            for name, value in settings.get("OPTIONS", {}).items()
+            if name not in {"pool", "server_side_binding", "isolation_level", "assume_role"}
+        },
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "application_name": "wattkeep ingest",
+    }
+    if settings["PORT"]:
+        parameters["port"] = settings["PORT"]
+    kind = DistributedStore if _is_distributed(parameters) else PostgresStore
+    return kind(parameters)
+
+
+def _is_distributed(parameters: dict[str, Any]) -> bool:
+    """Tell whether readings are a Citus table; a server that is away is taken for a plain one."""
+    try:
+        with psycopg.connect(**parameters) as db:
+            row = db.execute(
+                "SELECT to_regclass('pg_dist_partition') IS NOT NULL AND EXISTS (SELECT FROM"
+                " pg_catalog.pg_class WHERE relname = 'monitoring_energyreading')"
+            ).fetchone()
+            if not row or not row[0]:
+                return False
+            found = db.execute(
+                "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid ="
+                " 'monitoring_energyreading'::regclass)"
+            ).fetchone()
+            return bool(found and found[0])
+    except psycopg.Error:
+        logger.warning("PostgreSQL is away; taking it for one that is not distributed")
+        return False

@@ -1,0 +1,150 @@
+"""Readings into SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from wattkeep.ingest.stores import BootKey, BootRow, Event, Store, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wattkeep.domain.readings import Reading
+    from wattkeep.ingest.batches import Batch
+    from wattkeep.ingest.stores import Outcome
+
+BUSY_TIMEOUT_MS = 5000
+
+INSERT = (
+    "INSERT INTO monitoring_energyreading (device_id, timestamp, voltage, current, power,"
+    " energy, frequency, power_factor) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+INSERT_IF_NEW = INSERT + " ON CONFLICT DO NOTHING"
+NOTE_CONTACT = (
+    "INSERT INTO monitoring_deviceboot (device_id, boot, last_seq, ahead, first_seen, last_seen,"
+    " firmware) VALUES (?1, '', 0, '', ?2, ?2, '') ON CONFLICT (device_id, boot)"
+    " DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)"
+)
+SAVE_BOOT = (
+    "INSERT INTO monitoring_deviceboot (device_id, boot, last_seq, ahead, first_seen, last_seen,"
+    " firmware, uptime_s, rssi_dbm, free_heap) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9)"
+    " ON CONFLICT (device_id, boot) DO UPDATE SET last_seq = excluded.last_seq,"
+    " ahead = excluded.ahead, last_seen = max(last_seen, excluded.last_seen),"
+    " firmware = excluded.firmware, uptime_s = excluded.uptime_s,"
+    " rssi_dbm = excluded.rssi_dbm, free_heap = excluded.free_heap"
+)
+SAVE_EVENT = (
+    "INSERT INTO monitoring_meterevent (device_id, kind, timestamp, until, windows)"
+    " VALUES (?, ?, ?, ?, ?) ON CONFLICT (device_id, kind, timestamp)"
+    " DO UPDATE SET until = max(until, excluded.until), windows = excluded.windows"
+)
+
+
+class SqliteStore(Store):
+    """WAL with synchronous=FULL: one fsync a commit, and what is committed survives a power cut."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def commit(
+        self, batches: Sequence[Batch], contacts: Sequence[tuple[int, int]]
+    ) -> list[Outcome]:
+        try:
+            db = self._db
+            db.execute("BEGIN IMMEDIATE")
+            stored = self._write(batches, contacts)
+            db.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            raise StoreUnavailable(str(error)) from error
+        except BaseException:
+            self.close()
+            raise
+        return stored
+
+    def close(self) -> None:
+        db, self._connection = self._connection, None
+        if db is not None:
+            with suppress(sqlite3.Error):
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+            db.close()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self._connection is None:
+            # Opened, not made: a missing file is a fault, not an empty database.
+            path = self._path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+            db = sqlite3.connect(
+                f"file:{path}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
+            )
+            db.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            self._connection = db
+        return self._connection
+
+    def _insert(self, readings: list[Reading], stamped: list[bool]) -> list[Reading | None] | None:
+        db = self._db
+        db.execute("SAVEPOINT readings")
+        try:
+            db.executemany(INSERT, readings)
+        except sqlite3.IntegrityError:
+            db.execute("ROLLBACK TO readings")
+        else:
+            return None
+        rows: list[Reading | None] = []
+        for reading, ours_to_stamp in zip(readings, stamped, strict=True):
+            row = reading
+            while not (is_new := db.execute(INSERT_IF_NEW, row).rowcount) and ours_to_stamp:
+                row = row._replace(timestamp_ms=row.timestamp_ms + 1)
+            rows.append(row if is_new else None)
+        return rows
+
+    def _lock_boots(self, keys: list[BootKey]) -> dict[BootKey, tuple[int, str]]:
+        # BEGIN IMMEDIATE keeps every other writer out already.
+        found = {}
+        for key in keys:
+            row = self._db.execute(
+                "SELECT last_seq, ahead FROM monitoring_deviceboot WHERE device_id=? AND boot=?",
+                key,
+            ).fetchone()
+            if row is not None:
+                found[key] = row
+        return found
+
+    def _save_boots(self, rows: list[BootRow]) -> None:
+        self._db.executemany(
+            SAVE_BOOT,
+            [
+                (
+                    *row.key,
+                    row.arrived.watermark,
+                    row.arrived.runs_text(),
+                    row.windows.arrived_ms,
+                    row.windows.board.firmware,
+                    row.windows.board.uptime_s,
+                    row.windows.board.rssi_dbm,
+                    row.windows.board.free_heap,
+                )
+                for row in rows
+            ],
+        )
+
+    def _note_contacts(self, contacts: Sequence[tuple[int, int]]) -> None:
+        self._db.executemany(NOTE_CONTACT, contacts)
+
+    def _silence_before(self, device_id: int, at_ms: int) -> Event | None:
+        row = self._db.execute(
+            "SELECT device_id, kind, timestamp, until, windows FROM monitoring_meterevent"
+            " WHERE device_id=? AND kind='silent' AND timestamp<=?"
+            " ORDER BY timestamp DESC LIMIT 1",
+            (device_id, at_ms),
+        ).fetchone()
+        return Event(*row) if row else None
+
+    def _save_events(self, events: list[Event]) -> None:
+        self._db.executemany(SAVE_EVENT, events)

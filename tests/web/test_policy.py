@@ -1,0 +1,48 @@
+"""The Content-Security-Policy, and templates that keep it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.template.loader import get_template
+
+import wattkeep.web
+from wattkeep.web.middleware import DOCS_PATH, HEADER
+
+TEMPLATES = Path(wattkeep.web.__file__).parent / "templates"
+FILES = [path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")]
+
+
+def sources(response):
+    pairs = (part.split(" ", 1) for part in response.headers[HEADER].split("; "))
+    return dict(pairs)
+
+
+@pytest.mark.parametrize("address", ["/login/", "/admin/login/", "/no/such/page/", "/api/schema/"])
+def test_every_answer_has_the_policy(address, owner, nobody):
+    policy = sources(nobody.get(address))
+
+    assert policy == {
+        "default-src": "'self'",
+        "img-src": "'self' data:",
+        "object-src": "'none'",
+        "base-uri": "'none'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+    }
+
+
+def test_only_the_api_docs_may_style_inline(owner, as_owner):
+    policy = sources(as_owner.get(DOCS_PATH))
+
+    assert policy["style-src"] == "'self' 'unsafe-inline'"
+    assert "script-src" not in policy
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_template_has_nothing_inline(name):
+    text = get_template(name).template.source
+
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", text)
+    assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text))
+    assert not re.search(r"""(?:src|href)=["']https?:""", text)
