@@ -1,4 +1,4 @@
-"""Builds the page's CSS and JavaScript when the package is built; `python hatch_build.py` does it by hand."""
+"""Builds the page's CSS and JavaScript with the package, or by `python hatch_build.py`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CustomBuildHook(BuildHookInterface):
         root = Path(self.root)
         return [NODE_PACKAGE] if not is_fresh(root) and node_on_path() is None else []
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
         try:
             build_frontend(Path(self.root))
         except FrontendError as error:

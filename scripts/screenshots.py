@@ -1,4 +1,4 @@
-"""Makes docs/images/*.png: `make screenshots`. Starts a demo on a free port and looks at every page.
+"""Makes docs/images/*.png from a demo of its own: `make screenshots`.
 
 Times are in the demo's zone, so set WATTKEEP_TIME_ZONE for one where it is afternoon now: then
 today's bars are filled.

@@ -42,7 +42,7 @@ function showDashboard(data) {
 }
 
 const dashboardPoll = new Poll({
-  url: dashboardUrl,
+  url: () => dashboardUrl,
   loginUrl,
   shownMs: 60000,
   hiddenMs: 60000,
@@ -51,12 +51,13 @@ const dashboardPoll = new Poll({
 });
 
 const realtimePoll = new Poll({
-  url: realtimeUrl,
+  // Before the first reading there is nothing at the one address, which is an error there.
+  url: () => (find("last-reading").hidden ? dashboardUrl : realtimeUrl),
   loginUrl,
   shownMs: 5000,
   hiddenMs: 30000,
   onData: (data) => {
-    const hasChanged = showLatest(data, data.timestamp, data.status);
+    const hasChanged = showLatest(data, data.timestamp ?? data.latest_reading?.timestamp, data.status);
     if (hasChanged || hourShown !== hourNow()) dashboardPoll.run();
     hourShown = hourNow();
   },

@@ -17,7 +17,7 @@ function showDevices(devices) {
 }
 
 new Poll({
-  url: list.dataset.url,
+  url: () => list.dataset.url,
   loginUrl: list.dataset.loginUrl,
   shownMs: 10000,
   hiddenMs: 60000,

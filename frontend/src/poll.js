@@ -53,11 +53,10 @@ export class Poll {
   async #ask() {
     let data;
     try {
-      data = await getJson(this.url);
+      data = await getJson(this.url());
     } catch (error) {
       if (error.status === 401) logIn(this.loginUrl);
-      // 404: no reading yet, which is an answer too.
-      else this.onOutcome(error.status === 404);
+      else this.onOutcome(false);
       return;
     }
     this.onOutcome(true);

@@ -1,14 +1,18 @@
-"""The HTTP server around the application: one process, ended by SIGINT or SIGTERM."""
+"""The HTTP server around the application, in one process or several, until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import signal
 import socket
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import uvloop
-from granian.constants import Interfaces
+from granian import Granian
+from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.embed import Server
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 READY_POLL_S = 0.02
+BACKLOG = 1024
 
 
 class PortTakenError(Exception):
@@ -37,12 +42,12 @@ def check_port(host: str, port: int) -> None:
 
 
 def serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
-    """Serve until a signal comes; `on_ready` is called on a thread once requests are answered."""
+    """Serve in this process; `on_ready` is called on a thread once connections are taken."""
     uvloop.run(_serve(host, port, on_ready))
 
 
 async def _serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
-    from wattkeep.asgi import application
+    from wattkeep.asgi import application  # Django must be set up first
 
     server = Server(
         application,
@@ -51,27 +56,48 @@ async def _serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
         interface=Interfaces.ASGI,
         websockets=False,
         log_level=LogLevels.error,  # its start and stop lines are ours to print
-        backlog=1024,
+        backlog=BACKLOG,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
-    announcing = loop.create_task(_announce(host, port, on_ready))
-    try:
-        await server.serve()
-    finally:
-        announcing.cancel()
+    _announce_when_ready(host, port, on_ready)
+    await server.serve()
 
 
-async def _announce(host: str, port: int, on_ready: Callable[[], None]) -> None:
-    """Call `on_ready` when a connection is taken."""
+def serve_workers(host: str, port: int, workers: int, on_ready: Callable[[], None]) -> None:
+    """Serve in `workers` processes that share the port; one that dies is started anew."""
+    # Forking would hand every worker this process's database connections and threads.
+    multiprocessing.set_start_method("spawn", force=True)
+    server = Granian(
+        "wattkeep.asgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        workers=workers,
+        loop=Loops.uvloop,
+        websockets=False,
+        log_level=LogLevels.error,
+        backlog=BACKLOG,
+        respawn_failed_workers=True,
+        respawn_interval=1,
+    )
+    _announce_when_ready(host, port, on_ready)
+    server.serve()
+
+
+def _announce_when_ready(host: str, port: int, on_ready: Callable[[], None]) -> None:
     target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    while True:
-        try:
-            _, writer = await asyncio.open_connection(target, port)
-        except OSError:
-            await asyncio.sleep(READY_POLL_S)
-        else:
-            writer.close()
-            break
-    await asyncio.to_thread(on_ready)
+
+    def wait() -> None:
+        while True:
+            try:
+                with socket.create_connection((target, port), timeout=1) as probe:
+                    probe.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    if probe.recv(1):
+                        break
+            except OSError:
+                time.sleep(READY_POLL_S)
+        on_ready()
+
+    threading.Thread(target=wait, daemon=True, name="wattkeep-announce").start()

@@ -5,6 +5,7 @@ import shutil
 from urllib.parse import urlsplit
 
 import pytest
+
 from e2e.running import PASSWORD, Running
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -71,7 +72,13 @@ class Complaints(list):
 
     def watch(self, page, address):
         host = urlsplit(address).netloc
-        page.on("console", lambda line: line.type in {"error", "warning"} and self.append(line.text))
+        page.on(
+            "console",
+            lambda line: (
+                line.type in {"error", "warning"}
+                and self.append(f"{line.text} {line.location['url']}")
+            ),
+        )
         page.on("pageerror", lambda error: self.append(str(error)))
         page.on(
             "request",

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
-from e2e.running import PASSWORD, READING, Device, Running
 from playwright.sync_api import expect
+
+from e2e.running import PASSWORD, READING, Device, Running
 
 
 @pytest.fixture

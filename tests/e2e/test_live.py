@@ -69,7 +69,7 @@ def test_tiles_follow_the_readings(page, device):
 def test_age_of_the_last_reading_grows(page, device):
     device.post()
     page.goto(device.page)
-    page.route(REALTIME, lambda route: None)  # no answer comes
+    page.route(REALTIME, lambda _route: None)  # no answer comes
     age = page.locator("[data-reading-time]")
     expect(age).to_have_text(re.compile(r"just now|\d s ago"))
 
@@ -120,7 +120,11 @@ def test_silent_meter_is_told_by_the_server(page, device):
 
     page.goto(device.page)
 
-    expect(page.get_by_text("the board talks, the meter does not answer")).to_be_visible()
+    words = page.get_by_text("the board talks, the meter does not answer")
+    expect(words).to_be_visible()
+    with page.expect_response(DASHBOARD):  # there is nothing yet at the other address
+        page.clock.run_for(POLL_MS)
+    expect(words).to_be_visible()
 
 
 def test_alert_appears_and_goes(page, device):
@@ -239,8 +243,8 @@ def test_arriving_data_moves_nothing(page, device):
     page.evaluate(
         """() => {
             window.moved = 0;
-            const add = (list) => list.getEntries().forEach((entry) => (window.moved += entry.value));
-            new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+            const add = (entry) => (window.moved += entry.value);
+            new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: "layout-shift", buffered: true });
         }"""
     )
 
@@ -257,7 +261,10 @@ def test_arriving_data_moves_nothing(page, device):
 def test_longer_numbers_leave_the_page_as_it_is(page, device):
     device.post(power=5.1, current=0.05)
     page.goto(device.page)
-    boxes = "Array.from(document.querySelectorAll('section, h2, dt'), e => e.getBoundingClientRect().toJSON())"
+    boxes = """Array.from(
+        document.querySelectorAll("section, h2, dt"),
+        (element) => element.getBoundingClientRect().toJSON(),
+    )"""
     before = page.evaluate(boxes)
 
     device.post(power=12345.6, current=53.7, energy=98765.4)

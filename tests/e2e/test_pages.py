@@ -4,10 +4,11 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from e2e.running import READING
 from playwright.sync_api import expect
 
-COPPER = 'canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data'
+from e2e.running import READING
+
+PIXELS = 'canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data'
 
 
 def post_two_days(device):
@@ -26,7 +27,7 @@ def post_two_days(device):
 
 
 def is_drawn(canvas):
-    return canvas.evaluate(f"canvas => ({COPPER})(canvas).some(byte => byte !== 0)")
+    return canvas.evaluate(f"canvas => {PIXELS}.some(byte => byte !== 0)")
 
 
 def overflow(page):

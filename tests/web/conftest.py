@@ -69,6 +69,8 @@ def record():
             frequency=50.0,
             power_factor=0.98,
         )
-        DeviceBoot.objects.update_or_create(device=device, boot="", defaults={"first_seen": at, "last_seen": at})
+        DeviceBoot.objects.update_or_create(
+            device=device, boot="", defaults={"first_seen": at, "last_seen": at}
+        )
 
     return store

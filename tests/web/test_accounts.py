@@ -3,10 +3,10 @@
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from web.conftest import PASSWORD
 
 from wattkeep.monitoring import accounts
 from wattkeep.monitoring.models import Device, Site
+from web.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 

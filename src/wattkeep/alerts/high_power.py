@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -14,26 +15,29 @@ from wattkeep.domain.thresholds import Transition, judge
 from wattkeep.monitoring.models import Alert, Device
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from wattkeep.domain.readings import Reading
 
 logger = logging.getLogger(__name__)
 
 TYPE = Alert.Type.HIGH_POWER
+RECALL_EVERY_S = 5.0
 
 
 class HighPowerWatch:
     """Judges each commit's readings; only a transition touches the database.
 
     Runs on a thread of its own, fed by `judge_later`, so that no acknowledgement waits for it.
-    What is open is read from the database at a device's first reading, so a restart forgets
-    nothing; a unique index keeps the incident single across processes.
+    What is open is read from the database every few seconds, in one query for all devices, so a
+    restart forgets nothing and other processes are heard; a unique index keeps an incident single.
     """
 
-    def __init__(self, limit_w: float) -> None:
+    def __init__(self, limit_w: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit_w = limit_w
-        self._open: dict[int, bool] = {}
+        self._clock = clock
+        self._open: set[int] = set()
+        self._recall_at = 0.0
         self._newest_ms: dict[int, int] = {}
         self._waiting: list[Sequence[Reading]] = []
         self._lock = threading.Lock()
@@ -60,31 +64,28 @@ class HighPowerWatch:
                 self.judge(readings)
             except DatabaseError:
                 logger.exception("alerts could not be written; the next reading tries again")
-                self._open.clear()
+                self._recall_at = 0.0
                 connection.close()
 
     def judge(self, readings: Sequence[Reading]) -> None:
         """Open and close incidents by readings that are newer than what was judged before."""
-        # A backlog tells of the past: the present is judged by its newest reading alone.
+        if self._clock() >= self._recall_at:
+            self._recall()
         for reading in sorted(readings, key=lambda one: one.timestamp_ms):
+            # What came late tells of the past: it neither opens nor closes.
             if reading.timestamp_ms <= self._newest_ms.get(reading.device_id, 0):
                 continue
-            is_open = self._open.get(reading.device_id)
-            if is_open is None:
-                is_open = self._recall(reading)
-            match judge(reading.power, self._limit_w, is_open=is_open):
+            match judge(reading.power, self._limit_w, is_open=reading.device_id in self._open):
                 case Transition.OPEN:
                     self._open_incident(reading)
                 case Transition.CLOSE:
                     self._close_incident(reading)
             self._newest_ms[reading.device_id] = reading.timestamp_ms
 
-    def _recall(self, reading: Reading) -> bool:
-        is_open = Alert.objects.filter(
-            device_id=reading.device_id, alert_type=TYPE, is_resolved=False
-        ).exists()
-        self._open[reading.device_id] = is_open
-        return is_open
+    def _recall(self) -> None:
+        is_open = Alert.objects.filter(alert_type=TYPE, is_resolved=False)
+        self._open = set(is_open.values_list("device_id", flat=True))
+        self._recall_at = self._clock() + RECALL_EVERY_S
 
     def _open_incident(self, reading: Reading) -> None:
         try:
@@ -100,10 +101,10 @@ class HighPowerWatch:
                 )
         except IntegrityError:
             logger.debug("device %s: another process opened the incident", reading.device_id)
-        self._open[reading.device_id] = True
+        self._open.add(reading.device_id)
 
     def _close_incident(self, reading: Reading) -> None:
         Alert.objects.filter(
             device_id=reading.device_id, alert_type=TYPE, is_resolved=False
         ).update(is_resolved=True, resolved_at=from_ms(reading.timestamp_ms))
-        self._open[reading.device_id] = False
+        self._open.discard(reading.device_id)

@@ -12,7 +12,7 @@ from wattkeep.cli.accounts import device, user
 from wattkeep.cli.demo import demo
 from wattkeep.cli.manage import manage
 from wattkeep.cli.replay import replay
-from wattkeep.cli.up import up
+from wattkeep.cli.up import serve, up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,7 +24,7 @@ def wattkeep() -> None:
     """
 
 
-for command in (demo, up, user, device, replay, manage):
+for command in (demo, up, serve, user, device, replay, manage):
     wattkeep.add_command(command)
 
 

@@ -21,13 +21,16 @@ port_option = click.option(
 )
 
 
-@click.command()
-@click.option(
+host_option = click.option(
     "--host",
     default="0.0.0.0",  # noqa: S104 - boards on the LAN must reach it
     show_default=True,
     help="The address to listen at; 127.0.0.1 keeps it to this machine.",
 )
+
+
+@click.command()
+@host_option
 @port_option
 @data_dir_option
 def up(host: str, port: int, data_dir: Path | None) -> None:
@@ -41,18 +44,48 @@ def up(host: str, port: int, data_dir: Path | None) -> None:
     run_server(host, port, announce)
 
 
-def run_server(host: str, port: int, on_ready: Callable[[], None]) -> None:
-    """Serve until Ctrl-C.
+@click.command()
+@host_option
+@port_option
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=2,
+    show_default=True,
+    help="Processes that share the port: about one a core.",
+)
+@data_dir_option
+def serve(host: str, port: int, workers: int, data_dir: Path | None) -> None:
+    """Run Wattkeep in several processes, for PostgreSQL and many devices."""
+    open_installation(data_dir)
+
+    def announce() -> None:
+        click.echo(f"Wattkeep is running at {address(host, port)} with {workers} workers")
+        _tell_setup_code(host, port)
+
+    run_server(host, port, announce, workers=workers)
+
+
+def run_server(
+    host: str, port: int, on_ready: Callable[[], None], *, workers: int | None = None
+) -> None:
+    """Serve until Ctrl-C, in this process, or in `workers` others.
 
     Raises:
         click.ClickException: the port is taken.
     """
-    from wattkeep.serving import PortTakenError, check_port, serve
+    from django.db import connections
+
+    from wattkeep import serving
 
     try:
-        check_port(host, port)
-        serve(host, port, on_ready)
-    except PortTakenError as error:
+        serving.check_port(host, port)
+        if workers is None:
+            serving.serve(host, port, on_ready)
+        else:
+            connections.close_all()
+            serving.serve_workers(host, port, workers, on_ready)
+    except serving.PortTakenError as error:
         raise click.ClickException(f"{error}. Choose another with --port.") from error
 
 

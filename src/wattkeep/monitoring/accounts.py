@@ -47,7 +47,8 @@ def default_time_zone() -> str:
         candidates.append(Path("/etc/timezone").read_text(encoding="utf-8").strip())
     with suppress(OSError, ValueError):
         candidates.append(str(Path("/etc/localtime").resolve()).split("zoneinfo/")[1])
-    return next((name for name in candidates if name and is_time_zone(name)), "UTC")
+    found = next((name for name in candidates if name and is_time_zone(name)), "UTC")
+    return "UTC" if found in {"Etc/UTC", "Etc/UCT", "Zulu"} else found
 
 
 def registration_is_open() -> bool:

@@ -16,9 +16,26 @@ from wattkeep.monitoring.models import Device, Site
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-TIME_ZONE_INPUT = forms.TextInput(
-    attrs={"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}
-)
+DEVICE_WORDS = {
+    "name": ("Name", "What it measures, e.g. Main meter."),
+    "location": ("Location", "Where it hangs, e.g. Cellar. You may leave it empty."),
+    "interval_s": (
+        "Interval in seconds",
+        "How often it reports. A board with Wattkeep's firmware: 10.",
+    ),
+    "range_w": (
+        "Meter range in watts",
+        "The most its meter can measure: 23000, or 2300 for the 10 A type.",
+    ),
+    "is_active": ("Accept readings from this device", ""),
+}
+
+
+def time_zone_input() -> forms.TextInput:
+    """Return a field that suggests the zones the page lists."""
+    return forms.TextInput(
+        attrs={"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}
+    )
 
 
 class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
@@ -30,7 +47,7 @@ class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
     time_zone = forms.CharField(
         label="Time zone",
         required=False,
-        widget=TIME_ZONE_INPUT,
+        widget=time_zone_input(),
         help_text="Days and hours are counted in it. You can change it later.",
     )
     device_name = forms.CharField(
@@ -74,13 +91,11 @@ class NewDeviceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Device
-        fields = ("name", "location", "interval_s")
-        labels = {"interval_s": "Interval in seconds"}
-        help_texts = {
-            "name": "What it measures, e.g. Main meter.",
-            "location": "Where it hangs, e.g. Cellar. You may leave it empty.",
-            "interval_s": "How often it reports. A board with Wattkeep's firmware: 10.",
-        }
+        fields: tuple[str, ...] = ("name", "location", "interval_s")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _describe(self, DEVICE_WORDS)
 
 
 class DeviceForm(NewDeviceForm):
@@ -88,16 +103,6 @@ class DeviceForm(NewDeviceForm):
 
     class Meta(NewDeviceForm.Meta):
         fields = ("name", "location", "interval_s", "range_w", "is_active")
-        labels = {
-            **NewDeviceForm.Meta.labels,
-            "range_w": "Meter range in watts",
-            "is_active": "Accept readings from this device",
-        }
-        help_texts = {
-            **NewDeviceForm.Meta.help_texts,
-            "range_w": "The most its meter can measure: 23000, or 2300 for the 10 A type.",
-            "is_active": "",
-        }
 
 
 class SiteForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -106,14 +111,19 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Site
         fields = ("name", "time_zone", "currency")
-        widgets = {
-            "time_zone": TIME_ZONE_INPUT,
-            "currency": forms.TextInput(attrs={"maxlength": 3, "autocapitalize": "characters"}),
-        }
-        help_texts = {
-            "time_zone": "Days and hours are counted in it, e.g. Europe/Paris.",
-            "currency": "Three letters, e.g. EUR.",
-        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["time_zone"].widget = time_zone_input()
+        self.fields["currency"].widget.attrs["autocapitalize"] = "characters"
+
+
+def _describe(form: forms.BaseForm, words: dict[str, tuple[str, str]]) -> None:
+    """Give the fields that are there their labels and help."""
+    for name, (label, help_text) in words.items():
+        if name in form.fields:
+            form.fields[name].label = label
+            form.fields[name].help_text = help_text
 
 
 def make_account(form: RegistrationForm, *, is_admin: bool) -> User:

@@ -4,11 +4,13 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from wattkeep.web.views import accounts, dashboard, devices, sites
+from wattkeep.web.views.icons import favicon
 
 app_name = "web"
 
 urlpatterns = [
     path("", dashboard.home, name="home"),
+    path("favicon.ico", favicon, name="favicon"),
     path("login/", accounts.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("register/", accounts.register, name="register"),

@@ -94,8 +94,19 @@ class UART(io.IOBase):
         self.init(baudrate, **options)
 
     def init(
-        self, baudrate=115200, bits=8, parity=None, stop=1, *, tx=None, rx=None,
-        txbuf=None, rxbuf=0, timeout=0, timeout_char=0, invert=0,
+        self,
+        baudrate=115200,
+        bits=8,
+        parity=None,
+        stop=1,
+        *,
+        tx=None,
+        rx=None,
+        txbuf=None,
+        rxbuf=0,
+        timeout=0,
+        timeout_char=0,
+        invert=0,
     ):
         self._timeout = timeout
         self._timeout_char = max(timeout_char, 13000 // baudrate + 1)

@@ -24,7 +24,7 @@ THEMES = ("light", "dark")
 
 @register.simple_tag
 def asset(name: str) -> str:
-    """Return the address of a built file, with its content's hash in it: it can be cached for good."""
+    """Return the address of a built file; its content's hash is in it, so it is cached for good."""
     return static(f"dist/{asset_names().get(name, name)}")
 
 

@@ -80,9 +80,7 @@ def register(request: HttpRequest) -> HttpResponseBase:
     return render(request, "web/register.html", context)
 
 
-def _make_account(
-    form: RegistrationForm, *, is_admin: bool = False
-) -> tuple[User, Device, str]:
+def _make_account(form: RegistrationForm, *, is_admin: bool = False) -> tuple[User, Device, str]:
     with transaction.atomic():
         user = make_account(form, is_admin=is_admin)
         device, key = create_device(user, form.cleaned_data["device_name"])

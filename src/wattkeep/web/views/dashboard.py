@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from wattkeep.api.payloads import dashboard_payload
-from wattkeep.monitoring.models import Device
+from wattkeep.api.views import devices_of
 from wattkeep.web.addresses import post_address
 from wattkeep.web.wording import POWER, TILES, labelled_days, labelled_hours, number_text
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Lead to the device that was there first, or to where one is added."""
-    first = Device.objects.filter(user=request.user).order_by("-is_active", "id").first()
+    first = devices_of(request.user).order_by("-is_active", "id").first()
     return redirect("web:device", first.pk) if first else redirect("web:devices")
 
 
@@ -35,13 +35,13 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def device(request: HttpRequest, device_id: int) -> HttpResponse:
     """Show a device: values now, today by hour, the last seven days, open alerts."""
-    owned = Device.objects.select_related("site")
-    shown = get_object_or_404(owned, pk=device_id, user=request.user)
+    owned = devices_of(request.user)
+    shown = get_object_or_404(owned, pk=device_id)
     now = timezone.now()
     payload = dashboard_payload(shown, now)
     context = {
         "device": shown,
-        "devices": Device.objects.filter(user=request.user).only("id", "name", "location"),
+        "devices": owned,
         "payload": payload,
         "zone": shown.site.zone,
         "now": now,

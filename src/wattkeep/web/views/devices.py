@@ -12,8 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from wattkeep.api.payloads import device_rows
+from wattkeep.api.views import devices_of
 from wattkeep.monitoring.devices import create_device, replace_key
-from wattkeep.monitoring.models import Device
 from wattkeep.web.addresses import is_loopback, post_address
 from wattkeep.web.forms import DeviceForm, NewDeviceForm
 from wattkeep.web.once import hold_key, take_key
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @require_safe
 def device_list(request: HttpRequest) -> HttpResponse:
     """Show every device with its state, or how to add the first."""
-    devices = Device.objects.filter(user=request.user).select_related("site")
+    devices = devices_of(request.user)
     now = timezone.now()
     rows = list(zip(device_rows(devices, now), devices, strict=True))
     return render(request, "web/devices.html", {"rows": rows, "now": now})
@@ -52,7 +52,7 @@ def device_add(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def device_edit(request: HttpRequest, device_id: int) -> HttpResponse:
     """Change a device, or give it a new key."""
-    device = get_object_or_404(Device, pk=device_id, user=request.user)
+    device = get_object_or_404(devices_of(request.user), pk=device_id)
     if request.method == "POST" and "new_key" in request.POST:
         if request.POST.get("confirm") == "yes":
             hold_key(request, device, replace_key(device))
@@ -74,7 +74,7 @@ def device_edit(request: HttpRequest, device_id: int) -> HttpResponse:
 @require_GET
 def device_key(request: HttpRequest, device_id: int) -> HttpResponse:
     """Show a new key, this once."""
-    device = get_object_or_404(Device, pk=device_id, user=request.user)
+    device = get_object_or_404(devices_of(request.user), pk=device_id)
     context = {
         "device": device,
         "key": take_key(request, device),
