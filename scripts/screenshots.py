@@ -114,7 +114,9 @@ def keep(page: Page, name: str, look: str) -> None:
     """Write what the page shows, in few colours: a tenth of the size."""
     page.wait_for_load_state("networkidle")
     picture = Image.open(BytesIO(page.screenshot(full_page=True)))
-    picture.quantize(128).save(IMAGES / f"{name}-{look}.png", optimize=True)
+    picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(
+        IMAGES / f"{name}-{look}.png", optimize=True
+    )
 
 
 def shoot_daily(page: Page, address: str, login: tuple[str, str], look: str) -> None:

@@ -55,6 +55,7 @@ export class Bars {
     fillTable(this.card.querySelector("tbody"), rows);
     this.card.querySelector("[data-total]").textContent = number(total, 2);
     this.card.querySelector("[data-note]").textContent = number(note, 2);
+    this.card.querySelector("[data-empty]").hidden = rows.some((row) => row.consumption > 0);
     this.rows = rows;
     this.data.labels = axis;
     this.data.datasets[0].data = rows.map((row) => row.consumption);
@@ -95,7 +96,7 @@ export class Bars {
           border: { display: false },
           grid: { drawTicks: false },
           bounds: showScale ? "ticks" : "data",
-          ticks: { maxTicksLimit: 7, padding: 8, font, callback: (value) => `${value}` },
+          ticks: { maxTicksLimit: 6, padding: 8, font, callback: (value) => `${value}` },
         },
       },
       plugins: {

@@ -14,7 +14,7 @@ django_application = get_asgi_application()
 
 # After Django is set up: these import models.
 from wattkeep.alerts.high_power import HighPowerWatch
-from wattkeep.ingest.endpoint import PATHS, IngestEndpoint
+from wattkeep.ingest.endpoint import PATHS, IngestEndpoint, send_json
 from wattkeep.ingest.keys import KeyCache
 from wattkeep.ingest.limits import RateLimit
 from wattkeep.ingest.stores import open_store
@@ -41,6 +41,8 @@ class Application:
         if scope["type"] == "http":
             if scope["path"] in PATHS:
                 await self._ingest(scope, receive, send)
+            elif scope["path"] == "/healthz":
+                await send_json(send, 200, {"status": "ok"}, [])
             else:
                 await django_application(scope, receive, send)
         elif scope["type"] == "lifespan":

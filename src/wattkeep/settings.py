@@ -201,6 +201,8 @@ STATIC_URL = "static/"
 # Served from the package itself: nothing to collect, so `pip install` is the whole installation.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+# A built file has its content's hash in its name: browsers may keep it for good.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"/dist/[a-z]+-[0-9A-Z]{8}\.\w+$"
 STATIC_ROOT = None
 
 REST_FRAMEWORK = {

@@ -244,7 +244,8 @@ def test_arriving_data_moves_nothing(page, device):
         """() => {
             window.moved = 0;
             const add = (entry) => (window.moved += entry.value);
-            new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: "layout-shift", buffered: true });
+            const observer = new PerformanceObserver((list) => list.getEntries().forEach(add));
+            observer.observe({ type: "layout-shift", buffered: true });
         }"""
     )
 

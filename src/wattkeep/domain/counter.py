@@ -54,8 +54,12 @@ def read_counter(samples: Iterable[Sample], range_w: float) -> Iterator[Span]:
             pending.clear()
             yield _measured(last, sample, sample.counter_wh - last.counter_wh)
             last = sample
-        elif not pending and 0 < last.counter_wh - sample.counter_wh <= MOST_JITTER_WH:
-            continue
+        elif (
+            0 < last.counter_wh - sample.counter_wh <= MOST_JITTER_WH
+            # After a reset of a small counter the new one passes here as well.
+            and not (pending and _in_line(pending[-1], sample, limit_w))
+        ):
+            pending.clear()
         else:
             if pending and not _in_line(pending[-1], sample, limit_w):
                 pending.clear()
@@ -85,7 +89,7 @@ def _restart(before: Sample, after: Sample, limit_w: float) -> Span:
     """Return the energy over a confirmed break of the counter."""
     possible_wh = _possible_wh(before, after, limit_w)
     wrapped_wh = MODULUS_WH - before.counter_wh + after.counter_wh
-    if MODULUS_WH - before.counter_wh <= possible_wh and wrapped_wh <= possible_wh:
+    if before.counter_wh < MODULUS_WH and wrapped_wh <= possible_wh:
         return _measured(before, after, wrapped_wh)
     if after.counter_wh <= possible_wh:
         return _measured(before, after, after.counter_wh)

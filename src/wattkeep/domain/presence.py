@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MISSED_REPORTS = 3
-MOST_QUIET = timedelta(minutes=2)
+MOST_QUIET_S = 120
+MOST_QUIET = timedelta(seconds=MOST_QUIET_S)
 # `last_seen` is written at most every 10 s, so it may be that much behind.
 CONTACT_LAG = timedelta(seconds=10)
 
@@ -26,7 +27,7 @@ class Status(StrEnum):
 
 def quiet_limit(interval_s: int) -> timedelta:
     """Return how long a device may say nothing before it counts as gone."""
-    return min(MISSED_REPORTS * timedelta(seconds=interval_s), MOST_QUIET)
+    return timedelta(seconds=min(MISSED_REPORTS * interval_s, MOST_QUIET_S))
 
 
 def status_of(
@@ -34,11 +35,13 @@ def status_of(
 ) -> Status:
     """Return a device's status from its newest reading and its newest contact of any kind.
 
-    A board that talks while no reading comes has a meter that does not answer.
+    A board that talks on after the last reading has a meter that does not answer. One whose last
+    word was that reading is gone: a power cut takes both at once.
     """
     limit = quiet_limit(interval_s)
     if reading_at is not None and now - reading_at <= limit:
         return Status.ONLINE
-    if seen_at is not None and now - seen_at <= limit + CONTACT_LAG:
+    talks = seen_at is not None and now - seen_at <= limit + CONTACT_LAG
+    if talks and (reading_at is None or seen_at - reading_at > limit / (2 * MISSED_REPORTS)):
         return Status.SILENT
     return Status.NEVER if reading_at is None and seen_at is None else Status.OFFLINE

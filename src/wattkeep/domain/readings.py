@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -38,10 +37,11 @@ def instant_ms(value: str | float, now_ms: int) -> int:
     """
     if isinstance(value, str):
         ms = _iso_ms(value)
-    elif math.isfinite(value):
-        ms = round(value * 1000)
     else:
-        raise TimeError("Not a finite number.")
+        try:
+            ms = round(value * 1000)
+        except (OverflowError, ValueError):  # infinite, perhaps only by the factor; not a number
+            raise TimeError("Not a time.") from None
     if ms < EARLIEST_MS:
         raise TimeError("Before 2020: the sender's clock is not set.")
     if ms > now_ms + MOST_AHEAD_MS:

@@ -68,7 +68,7 @@ class IngestEndpoint:
         except _TryLater as later:
             status, body = later.status, {"error": str(later)}
             headers.append((b"retry-after", b"%d" % later.after_s))
-        await _send_json(send, status, body, headers)
+        await send_json(send, status, body, headers)
 
     async def _answer(self, scope: Message, receive: Receive) -> tuple[int, dict[str, Any]]:
         if scope["method"] != "POST":
@@ -205,7 +205,8 @@ def _success(batch: Batch, stored: Stored, identity: Identity, now_ms: int) -> d
     return body
 
 
-async def _send_json(send: Send, status: int, body: dict[str, Any], headers: list[Header]) -> None:
+async def send_json(send: Send, status: int, body: dict[str, Any], headers: list[Header]) -> None:
+    """Answer an HTTP request with JSON."""
     content = _encode(body)
     await send(
         {

@@ -187,7 +187,7 @@ def _explain(body: bytes) -> None:
         data = _anything.decode(body)
     except MALFORMED:
         return
-    if not isinstance(data, dict) or "boot" not in data or "readings" not in data:
+    if not isinstance(data, dict) or not {"boot", "readings"} <= data.keys() or "voltage" in data:
         return
     errors = {}
     if not isinstance(data["readings"], list):

@@ -45,8 +45,9 @@ SAVE_EVENT = (
 class SqliteStore(Store):
     """WAL with synchronous=FULL: one fsync a commit, and what is committed survives a power cut."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         self._path = path
+        self._busy_timeout_ms = busy_timeout_ms
         self._connection: sqlite3.Connection | None = None
 
     def commit(
@@ -81,7 +82,7 @@ class SqliteStore(Store):
             db = sqlite3.connect(
                 f"file:{path}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
             )
-            db.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+            db.execute(f"PRAGMA busy_timeout={self._busy_timeout_ms}")
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
             self._connection = db

@@ -70,6 +70,8 @@ class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
         self.fields["username"].help_text = ""
         if needs_code:
             self.order_fields(["code"])
+            self.fields["username"].widget.attrs.pop("autofocus", None)
+            self.fields["code"].widget.attrs["autofocus"] = True
         else:
             del self.fields["code"]
 

@@ -54,7 +54,8 @@ def moment(value: str | None, zone: ZoneInfo) -> str:
     """Return one of the API's instants on the clock of a zone, to the second."""
     if not value:
         return ""
-    return f"{datetime.fromisoformat(value).astimezone(zone):%-d %b %Y, %H:%M:%S}"
+    local = datetime.fromisoformat(value).astimezone(zone)
+    return f"{local.day} {local:%b %Y, %H:%M:%S}"
 
 
 @register.filter

@@ -1,0 +1,47 @@
+-- wrk posts readings, each a new one: `wrk -s post.lua URL -- FOLDER FIRST_SECOND`.
+-- FOLDER holds header.txt (the name of the header that names the device, or nothing), devices.txt
+-- (one a line) and body.txt, in which # stands for the device and @ for a second of its own a request.
+
+local devices, requests, body, header, second, turn = {}, {}, "", "", 0, 0
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+function init(args)
+  header = read(args[1] .. "/header.txt")
+  body = read(args[1] .. "/body.txt")
+  second = tonumber(args[2])
+  for device in io.lines(args[1] .. "/devices.txt") do devices[#devices + 1] = device end
+  wrk.method = "POST"
+  wrk.headers["Content-Type"] = "application/json"
+  if body:find("@", 1, true) then return end
+  for number, device in ipairs(devices) do
+    if header ~= "" then wrk.headers[header] = device end
+    requests[number] = wrk.format(nil, nil, nil, (body:gsub("#", device)))
+  end
+end
+
+function request()
+  turn = turn % #devices + 1
+  if requests[turn] then return requests[turn] end
+  second = second + 1
+  local device = devices[turn]
+  if header ~= "" then
+    wrk.headers[header] = device
+    return wrk.format(nil, nil, nil, (body:gsub("@", second)))
+  end
+  return wrk.format(nil, nil, nil, (body:gsub("[#@]", {["#"] = device, ["@"] = tostring(second)})))
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '\nRESULT {"requests": %d, "duration_us": %d, "p50_us": %d, "p99_us": %d, "refused": %d, ' ..
+    '"connect": %d, "read": %d, "write": %d, "timeout": %d}\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    errors.status, errors.connect, errors.read, errors.write, errors.timeout))
+end

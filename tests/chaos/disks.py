@@ -1,0 +1,40 @@
+"""Disks that get full, and have room again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import contextmanager
+
+ROOM_BYTES = 96 * 1024 * 1024
+KEPT_FREE_BYTES = 256 * 1024
+
+
+@contextmanager
+def small_disk(folder):
+    """Mount a small file system at `folder`; yield whether this machine lets us."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={ROOM_BYTES}", "wattkeep-chaos", folder]
+    is_mounted = os.geteuid() == 0 and not subprocess.run(
+        command, check=False, capture_output=True
+    ).returncode
+    try:
+        yield is_mounted
+    finally:
+        if is_mounted:
+            subprocess.run(["umount", folder], check=True)
+
+
+class Filler:
+    """A file that takes all the room but a little."""
+
+    def __init__(self, folder):
+        self._path = folder / "filler"
+
+    def fill(self):
+        free = os.statvfs(self._path.parent)
+        size = free.f_bavail * free.f_frsize - KEPT_FREE_BYTES
+        with self._path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, max(1, size))
+
+    def empty(self):
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,224 @@
+"""A whole Wattkeep in processes of its own, on SQLite or PostgreSQL, and a look at its tables."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from chaos.journal import Row
+from chaos.line import PATH
+from chaos.ports import quiet_port
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+MAKE_DEVICES = Path(__file__).with_name("make_devices.py")
+READY_WITHIN_S = 60
+VALUES = "voltage, current, power, energy, frequency, power_factor"
+
+
+class Device(NamedTuple):
+    """What a sender needs to know of a device."""
+
+    id: int
+    key: str
+
+
+class Database:
+    """Which one it is, and how to make, read, block and fill it."""
+
+    environment: dict[str, str] = {}
+
+    def rows(self):
+        """Return every stored reading."""
+        raise NotImplementedError
+
+    def silences(self):
+        """Return how many silent windows are kept of each device."""
+        raise NotImplementedError
+
+
+class Sqlite(Database):
+    """The file in the data folder."""
+
+    def __init__(self, data_folder):
+        self._path = data_folder / "wattkeep.sqlite3"
+
+    def rows(self):
+        with closing(self._connect()) as db:
+            query = f"SELECT device_id, timestamp, {VALUES} FROM monitoring_energyreading"
+            return [Row(row[0], row[1], row[2:]) for row in db.execute(query)]
+
+    def silences(self):
+        with closing(self._connect()) as db:
+            return dict(
+                db.execute(
+                    "SELECT device_id, sum(windows) FROM monitoring_meterevent"
+                    " WHERE kind = 'silent' GROUP BY 1"
+                )
+            )
+
+    @contextmanager
+    def locked(self):
+        """Hold the write lock as another program would, e.g. a backup gone wrong."""
+        with closing(self._connect()) as db:
+            db.execute("BEGIN EXCLUSIVE")
+            yield
+            db.execute("ROLLBACK")
+
+    def _connect(self):
+        return sqlite3.connect(self._path, isolation_level=None, timeout=READY_WITHIN_S)
+
+
+class Postgres(Database):
+    """One database of a cluster."""
+
+    def __init__(self, cluster, name):
+        self.cluster = cluster
+        self._name = name
+        self.environment = {"WATTKEEP_DATABASE_URL": cluster.url(name)}
+
+    def rows(self):
+        query = (
+            "SELECT device_id, (extract(epoch FROM timestamp) * 1000)::bigint,"
+            f" {VALUES} FROM monitoring_energyreading"
+        )
+        with self.cluster.connect(self._name) as db:
+            return [Row(row[0], row[1], row[2:]) for row in db.execute(query)]
+
+    def silences(self):
+        with self.cluster.connect(self._name) as db:
+            return dict(
+                db.execute(
+                    "SELECT device_id, sum(windows)::bigint FROM monitoring_meterevent"
+                    " WHERE kind = 'silent' GROUP BY 1"
+                ).fetchall()
+            )
+
+
+class Installation:
+    """A data folder, a database, and the server on them: `command` is `up`, or `serve …`."""
+
+    def __init__(self, data_folder, database, command=("up",)):
+        self.data_folder = data_folder
+        self.database = database
+        self.log = data_folder.with_name(f"{data_folder.name}.log")
+        self.port = 0
+        self._command = command
+        self._process = None
+
+    def make_devices(self, count):
+        """Return new devices in the order of their ids."""
+        done = subprocess.run(
+            [sys.executable, MAKE_DEVICES, str(count)],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=READY_WITHIN_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return [Device(*pair) for pair in json.loads(done.stdout)]
+
+    def start(self):
+        """Start the server on a port of its own, and return once it answers."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not self._answers():
+            if self._process is None or self._process.poll() is not None:
+                self._launch()
+            if time.monotonic() > deadline:
+                self.kill()
+                raise TimeoutError(f"the server does not start:\n{self.log_tail()}")
+            time.sleep(0.02)
+
+    def _launch(self):
+        self.port = quiet_port()
+        command = [sys.executable, "-m", "wattkeep", *self._command]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--host", "127.0.0.1", "--port", str(self.port)],
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def _answers(self):
+        if self._process is None:
+            return False
+        asking = http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_WITHIN_S)
+        with suppress(OSError, http.client.HTTPException), closing(asking):
+            asking.request("POST", PATH)
+            return asking.getresponse().status == 401
+        return False
+
+    def _environment(self):
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("WATTKEEP_")
+        }
+        return {
+            **inherited,
+            **self.database.environment,
+            "PYTHONPATH": str(SOURCE),
+            "WATTKEEP_DATA_DIR": str(self.data_folder),
+            "WATTKEEP_DEVICE_RATE_PER_S": "0",
+        }
+
+    def kill(self):
+        """SIGKILL every process of the server."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def kill_worker(self, rng):
+        """SIGKILL one of the processes that the server started."""
+        workers = [pid for pid in self.pids() if pid != self._process.pid]
+        if workers:
+            with suppress(ProcessLookupError):
+                os.kill(rng.choice(workers), signal.SIGKILL)
+
+    def pids(self):
+        """Return every process of the server."""
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                group = int(stat.read_text().rpartition(")")[2].split()[2])
+                if group == self._process.pid:
+                    found.append(int(stat.parent.name))
+        return found
+
+    def memory_kib(self):
+        """Return the most resident memory that the server's processes ever had."""
+        total = 0
+        for pid in self.pids():
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    total += int(line.split()[1])
+        return total
+
+    def limit_files(self, size):
+        """Let no file of the server grow past `size` bytes; None for no limit."""
+        soft = resource.RLIM_INFINITY if size is None else size
+        for pid in self.pids():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+
+    def log_tail(self):
+        return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
+
+
+def copy_folder(source, target):
+    """Copy a data folder whose server has stopped."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    return target

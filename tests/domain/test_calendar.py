@@ -1,0 +1,172 @@
+"""Days and hours of every time zone: without a hole, without an overlap."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wattkeep.domain.calendar import (
+    day_bounds,
+    day_start,
+    days_until,
+    is_time_zone,
+    local_hours,
+    time_zone_names,
+)
+
+HALF_HOUR = timedelta(minutes=30)
+HOUR = timedelta(hours=1)
+
+zones = st.sampled_from(time_zone_names()).map(ZoneInfo)
+dates = st.dates(date(1970, 1, 2), date(2100, 1, 1))
+
+
+def utc(*parts):
+    return datetime(*parts, tzinfo=UTC)
+
+
+DAYS = [
+    ("UTC", "2026-11-23", utc(2026, 11, 23), 24),
+    ("Europe/Paris", "2026-11-23", utc(2026, 11, 22, 23), 24),
+    ("Europe/Paris", "2026-03-29", utc(2026, 3, 28, 23), 23),
+    ("Europe/Paris", "2026-10-25", utc(2026, 10, 24, 22), 25),
+    ("America/New_York", "2026-03-08", utc(2026, 3, 8, 5), 23),
+    ("Australia/Lord_Howe", "2026-04-05", utc(2026, 4, 4, 13), 24.5),
+    ("Australia/Lord_Howe", "2026-10-04", utc(2026, 10, 3, 13, 30), 23.5),
+    ("Asia/Kathmandu", "2026-11-23", utc(2026, 11, 22, 18, 15), 24),
+    ("Antarctica/Troll", "2026-03-29", utc(2026, 3, 29), 22),
+    # The clock jumps from 24:00 to 01:00: the day starts at 01:00.
+    ("America/Asuncion", "2023-10-01", utc(2023, 10, 1, 4), 23),
+    ("Africa/Cairo", "2026-04-24", utc(2026, 4, 23, 22), 23),
+    ("Asia/Beirut", "2026-03-29", utc(2026, 3, 28, 22), 23),
+    ("America/Havana", "2026-03-08", utc(2026, 3, 8, 5), 23),
+    # Midnight comes twice: the day starts at the first.
+    ("America/Havana", "2026-11-01", utc(2026, 11, 1, 4), 25),
+    # The clock falls from midnight back to 23:00: the day before is the long one.
+    ("Asia/Beirut", "2026-10-24", utc(2026, 10, 23, 21), 25),
+    ("America/Asuncion", "2024-03-23", utc(2024, 3, 23, 3), 25),
+    # The clock jumps from 23:30 to 00:30, over a midnight that is not where it jumps.
+    ("America/Toronto", "1919-03-31", utc(1919, 3, 31, 4, 30), 23.5),
+    # Samoa had no 30th of December: it went over the date line.
+    ("Pacific/Apia", "2011-12-29", utc(2011, 12, 29, 10), 24),
+    ("Pacific/Apia", "2011-12-30", utc(2011, 12, 30, 10), 0),
+    ("Pacific/Apia", "2011-12-31", utc(2011, 12, 30, 10), 24),
+]
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "start", "hours"), DAYS, ids=[f"{zone} {day}" for zone, day, *_ in DAYS]
+)
+def test_day_starts_and_lasts_as_the_clock_on_the_wall_says(zone, day, start, hours):
+    bounds = day_bounds(date.fromisoformat(day), ZoneInfo(zone))
+
+    assert bounds == (start, start + timedelta(hours=hours))
+
+
+@given(zones, dates)
+def test_days_of_every_zone_follow_each_other_without_hole_or_overlap(zone, day):
+    before = day_bounds(day - timedelta(days=1), zone)
+    start, end = day_bounds(day, zone)
+
+    assert before[1] == start
+    assert timedelta() <= end - start <= timedelta(hours=50)
+
+
+@given(zones, dates)
+def test_a_day_that_exists_starts_when_its_date_begins(zone, day):
+    start, end = day_bounds(day, zone)
+
+    if start != end:
+        assert start.astimezone(zone).date() == day
+        assert (start - timedelta(seconds=1)).astimezone(zone).date() < day
+        # What belongs to a day by the wall clock lies inside it.
+        noon = datetime(day.year, day.month, day.day, 12, tzinfo=zone)
+        assert start <= noon.astimezone(UTC) < end
+
+
+@given(zones, dates)
+def test_hours_of_a_day_tile_it(zone, day):
+    start, end = day_bounds(day, zone)
+    hours = local_hours(day, zone)
+
+    assert [hour[0] for hour in hours[:1]] == ([start] if start != end else [])
+    assert [hour[1] for hour in hours[-1:]] == ([end] if start != end else [])
+    assert all(one[1] == other[0] for one, other in pairwise(hours))
+    assert all(timedelta() < stop - begin <= HOUR for begin, stop in hours)
+
+
+def wall_clock(zone, day):
+    return [
+        (f"{start.astimezone(ZoneInfo(zone)):%H:%M}", stop - start)
+        for start, stop in local_hours(date.fromisoformat(day), ZoneInfo(zone))
+    ]
+
+
+def test_hours_of_an_ordinary_day_are_24():
+    assert wall_clock("Europe/Paris", "2026-11-23") == [(f"{h:02}:00", HOUR) for h in range(24)]
+
+
+def test_hours_in_a_45_minute_zone_start_when_its_clock_shows_a_full_hour():
+    assert wall_clock("Asia/Kathmandu", "2026-11-23") == [(f"{h:02}:00", HOUR) for h in range(24)]
+
+
+def test_hours_of_a_short_day_leave_out_the_one_that_was_jumped_over():
+    expected = [(f"{h:02}:00", HOUR) for h in range(24) if h != 2]
+
+    assert wall_clock("Europe/Paris", "2026-03-29") == expected
+
+
+def test_hours_of_a_long_day_have_one_twice():
+    expected = [(f"{h:02}:00", HOUR) for h in [0, 1, 2, 2, *range(3, 24)]]
+
+    assert wall_clock("Europe/Paris", "2026-10-25") == expected
+
+
+def test_hours_of_a_day_without_midnight_start_at_one():
+    expected = [(f"{h:02}:00", HOUR) for h in range(1, 24)]
+
+    assert wall_clock("Africa/Cairo", "2026-04-24") == expected
+
+
+def test_hours_around_a_half_hour_change_have_a_half_hour_piece():
+    forward = wall_clock("Australia/Lord_Howe", "2026-10-04")
+    back = wall_clock("Australia/Lord_Howe", "2026-04-05")
+
+    assert forward[:4] == [
+        ("00:00", HOUR), ("01:00", HOUR), ("02:30", HALF_HOUR), ("03:00", HOUR),
+    ]
+    assert back[:4] == [("00:00", HOUR), ("01:00", HOUR), ("01:30", HALF_HOUR), ("02:00", HOUR)]
+
+
+def test_hours_of_a_day_that_never_was_are_none():
+    assert local_hours(date(2011, 12, 30), ZoneInfo("Pacific/Apia")) == []
+
+
+def test_days_until_are_oldest_first_and_end_with_the_day():
+    assert days_until(date(2026, 3, 1), 3) == [
+        date(2026, 2, 27), date(2026, 2, 28), date(2026, 3, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Europe/Paris", True), ("UTC", True), ("America/Argentina/Ushuaia", True),
+        ("", False), ("Europe", False), ("europe/paris ", False), ("+01:00", False),
+        ("../../etc/passwd", False), ("/etc/localtime", False),
+    ],
+)  # fmt: skip
+def test_is_time_zone_knows_iana_names_only(name, expected):
+    assert is_time_zone(name) is expected
+
+
+def test_every_zone_people_choose_from_is_one():
+    assert all(is_time_zone(name) for name in time_zone_names())
+    assert list(time_zone_names()) == sorted(set(time_zone_names()))
+
+
+def test_day_start_is_in_utc():
+    assert day_start(date(2026, 7, 1), ZoneInfo("Asia/Tokyo")).tzinfo is UTC
