@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from loads import BATCH, Kind, json_kind, line_kind
-from processes import Process, answers, wait_until
+from processes import Process, answers, as_user, wait_until
 
 SINGLE_DEVICES = 1000
 BATCH_DEVICES = 100
@@ -150,8 +150,7 @@ class OursOnPostgres(OursOnSqlite):
         self._own()
         subprocess.run(
             [str(self._program("initdb")), "-D", str(self._data), "-U", "postgres", "-A", "trust"],
-            user=self._user,
-            extra_groups=[] if self._user else None,
+            **as_user(self._user),
             stdout=subprocess.DEVNULL,
             cwd="/",
             check=True,
@@ -189,12 +188,10 @@ class OursOnPostgres(OursOnSqlite):
         return "nobody" if os.geteuid() == 0 else None
 
     def _own(self) -> None:
-        """PostgreSQL refuses to be root: let the one it runs as into the folder."""
+        """PostgreSQL refuses to be root: let the user it runs as into the folder."""
         if self._user:
             shutil.chown(self.folder, self._user)
-            for path in self.folder.parents:
-                if path.stat().st_uid == os.getuid() and not path.stat().st_mode & 0o001:
-                    path.chmod(path.stat().st_mode | 0o001)
+            self.folder.parent.chmod(0o711)
 
     @staticmethod
     def _program(name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,8 +50,7 @@ class Process:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            user=user,
-            extra_groups=[] if user else None,
+            **as_user(user),
             cwd="/",
         )
 
@@ -76,6 +76,13 @@ class Process:
                     os.kill(pid, signal.SIGKILL)
             self._popen.wait()
         self._log.close()
+
+
+def as_user(user: str | None) -> dict[str, Any]:
+    """Return what makes subprocess run something as another user, with nothing of ours."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def tree(root: int) -> list[int]:

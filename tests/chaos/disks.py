@@ -6,17 +6,17 @@ import os
 import subprocess
 from contextlib import contextmanager
 
-ROOM_BYTES = 96 * 1024 * 1024
 KEPT_FREE_BYTES = 256 * 1024
 
 
 @contextmanager
-def small_disk(folder):
+def small_disk(folder, size):
     """Mount a small file system at `folder`; yield whether this machine lets us."""
-    command = ["mount", "-t", "tmpfs", "-o", f"size={ROOM_BYTES}", "wattkeep-chaos", folder]
-    is_mounted = os.geteuid() == 0 and not subprocess.run(
-        command, check=False, capture_output=True
-    ).returncode
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "wattkeep-chaos", folder]
+    is_mounted = (
+        os.geteuid() == 0
+        and not subprocess.run(command, check=False, capture_output=True).returncode
+    )
     try:
         yield is_mounted
     finally:
@@ -38,3 +38,17 @@ class Filler:
 
     def empty(self):
         self._path.unlink(missing_ok=True)
+
+
+class FileLimit:
+    """Stands in for a full disk where none can be mounted: the database file may not grow."""
+
+    def __init__(self, installation):
+        self._installation = installation
+
+    def fill(self):
+        sizes = [one.stat().st_size for one in self._installation.data_folder.glob("*.sqlite3*")]
+        self._installation.limit_files(max(sizes))
+
+    def empty(self):
+        self._installation.limit_files(None)

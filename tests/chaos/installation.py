@@ -14,7 +14,7 @@ import sys
 import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from chaos.journal import Row
 from chaos.line import PATH
@@ -36,7 +36,7 @@ class Device(NamedTuple):
 class Database:
     """Which one it is, and how to make, read, block and fill it."""
 
-    environment: dict[str, str] = {}
+    environment: ClassVar[dict[str, str]] = {}
 
     def rows(self):
         """Return every stored reading."""

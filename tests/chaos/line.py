@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 PATH = "/api/energy-data/"
@@ -52,10 +53,8 @@ def request(key, payload):
 async def close(writer):
     """Close a connection, whoever broke it."""
     writer.close()
-    try:
+    with suppress(OSError):
         await writer.wait_closed()
-    except OSError:
-        pass
 
 
 class Line:

@@ -25,7 +25,7 @@ class ChaosProxy:
         self._rng = rng
         self._tasks = set()
         self._calls = set()
-        self.share = share
+        self._share = share
         self.did = Counter()
 
     async def __aenter__(self):
@@ -39,9 +39,12 @@ class ChaosProxy:
             task.cancel()
         await asyncio.gather(*self._calls, *self._tasks, return_exceptions=True)
 
+    def calm(self):
+        """Pass everything on from now, at once and a single time."""
+        self._share = 0
+
     async def settle(self):
-        """Pass everything on from now; return when nothing late is under way."""
-        self.share = 0
+        """Return when nothing late is under way."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -78,7 +81,7 @@ class ChaosProxy:
         return True
 
     def _happens(self, what):
-        if self._rng.random() >= self.share:
+        if self._rng.random() >= self._share:
             self.did[f"not {what}"] += 1
             return False
         self.did[what] += 1

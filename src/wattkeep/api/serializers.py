@@ -23,7 +23,15 @@ class DeviceSerializer(serializers.ModelSerializer):  # type: ignore[type-arg]
 
     class Meta:
         model = Device
-        fields = ("name", "location", "site", "interval_s", "range_w", "is_active")
+        fields = (
+            "name",
+            "location",
+            "site",
+            "interval_s",
+            "range_w",
+            "is_active",
+            "signed_only",
+        )
 
 
 class StatusSerializer(serializers.Serializer):  # type: ignore[type-arg]

@@ -12,6 +12,7 @@ from wattkeep.cli.accounts import device, user
 from wattkeep.cli.demo import demo
 from wattkeep.cli.manage import manage
 from wattkeep.cli.replay import replay
+from wattkeep.cli.sim import sim
 from wattkeep.cli.up import serve, up
 
 
@@ -24,7 +25,7 @@ def wattkeep() -> None:
     """
 
 
-for command in (demo, up, serve, user, device, replay, manage):
+for command in (demo, up, serve, user, device, replay, sim, manage):
     wattkeep.add_command(command)
 
 

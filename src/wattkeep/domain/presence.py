@@ -41,7 +41,9 @@ def status_of(
     limit = quiet_limit(interval_s)
     if reading_at is not None and now - reading_at <= limit:
         return Status.ONLINE
-    talks = seen_at is not None and now - seen_at <= limit + CONTACT_LAG
-    if talks and (reading_at is None or seen_at - reading_at > limit / (2 * MISSED_REPORTS)):
+    if seen_at is None:
+        return Status.NEVER if reading_at is None else Status.OFFLINE
+    talked_on = reading_at is None or seen_at - reading_at > limit / (2 * MISSED_REPORTS)
+    if talked_on and now - seen_at <= limit + CONTACT_LAG:
         return Status.SILENT
-    return Status.NEVER if reading_at is None and seen_at is None else Status.OFFLINE
+    return Status.OFFLINE

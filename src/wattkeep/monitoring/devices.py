@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
+
 from wattkeep.domain.keys import key_hash, key_prefix, new_key, signing_key
 from wattkeep.monitoring.accounts import create_home
-from wattkeep.monitoring.models import Device, Site
+from wattkeep.monitoring.models import Device, KeyChange, Site
 from wattkeep.monitoring.secrets import encrypt
 
 if TYPE_CHECKING:
@@ -41,6 +43,38 @@ def replace_key(device: Device) -> str:
         setattr(device, name, value)
     device.save(update_fields=list(kept))
     return key
+
+
+def provide_devices(user: User, names: list[str], *, interval_s: int) -> list[str]:
+    """Make the user's devices of these names where they are missing; return a new key for each.
+
+    Keys they had before stop working. 10,000 take a few seconds.
+    """
+    site = Site.objects.filter(owner=user).order_by("id").first() or create_home(user)
+    known = dict(Device.objects.filter(user=user).order_by("-id").values_list("name", "id"))
+    keys = [new_key() for _ in names]
+    devices = [
+        Device(
+            pk=known.get(name),
+            user=user,
+            site=site,
+            name=name,
+            interval_s=interval_s,
+            **_kept_of(key),
+        )
+        for name, key in zip(names, keys, strict=True)
+    ]
+    renewed = ["key_hash", "key_prefix", "signing_key", "interval_s"]
+    with transaction.atomic():
+        Device.objects.bulk_create(
+            [device for device in devices if device.pk is not None],
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=renewed,
+        )
+        Device.objects.bulk_create([device for device in devices if device.pk is None])
+        KeyChange.note()
+    return keys
 
 
 def _kept_of(key: str) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Board:
     """One boot of one board: a buffer of at most `most_kept` windows until they are acknowledged.
 
     Nothing here waits or sends; `choose` says what goes next, and what came of it is told to
-    `settle` or `park`. A batch that got no answer stays where it is.
+    `settle` or `drop`. A batch that got no answer stays where it is.
     """
 
     boot: str
@@ -82,23 +82,18 @@ class Board:
         self._credit -= 1
         return Batch(tuple(islice(self.kept, BATCH_WINDOWS)), is_backlog=True)
 
-    def settle(self, ack: int, refused: Collection[int]) -> list[Window]:
-        """Drop what the server has settled; return the windows of it that it did not refuse."""
-        self._drop(refused)
-        stored = []
+    def settle(self, ack: int) -> list[Window]:
+        """Drop and return the windows up to `ack`: the server has settled them."""
+        settled = []
         while self.kept and self.kept[0].seq <= ack:
-            stored.append(self.kept.popleft())
-        return stored
+            settled.append(self.kept.popleft())
+        return settled
 
-    def park(self, batch: Batch) -> int:
+    def drop(self, seqs: Collection[int]) -> int:
         """Drop what the server will never take; return how many windows that were."""
         before = len(self.kept)
-        self._drop({window.seq for window in batch.windows})
+        self.kept = deque(window for window in self.kept if window.seq not in seqs)
         return before - len(self.kept)
-
-    def _drop(self, seqs: Collection[int]) -> None:
-        if seqs:
-            self.kept = deque(window for window in self.kept if window.seq not in seqs)
 
     def envelope(self, batch: Batch, now_s: float) -> bytes:
         """Return the body that carries `batch` if it is sent now."""

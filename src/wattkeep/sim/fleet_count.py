@@ -93,9 +93,7 @@ class Tally:
     @property
     def backlog(self) -> int:
         """How many windows the boards hold."""
-        return (
-            self.made - self.acked - self.silent - self.refused - self.parked - self.overflowed
-        )
+        return self.made - self.acked - self.silent - self.refused - self.parked - self.overflowed
 
 
 class Strain:
@@ -154,7 +152,7 @@ class FleetReport:
     """How a fleet does, or did: `rate` is answers a second in the last ones, `mean_rate` of all.
 
     Latencies are those of posts that were answered 2xx, from the moment the board wanted to post,
-    a new connection included.
+    a new connection included. `refusal` holds the server's last words about what it would not take.
     """
 
     elapsed_s: float
@@ -166,8 +164,10 @@ class FleetReport:
     latency: Percentiles
     latency_recent: Percentiles
     client_cpu: float
+    client_cpu_mean: float
     client_lag: Percentiles
     client_is_bottleneck: str
+    refusal: str
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON can hold it."""

@@ -1,0 +1,77 @@
+"""What can happen to a server and its database while readings arrive."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+async def kill_server(storm):
+    """SIGKILL every process of the server, and start it again."""
+    storm.installation.kill()
+    await asyncio.to_thread(storm.installation.start)
+
+
+async def kill_worker(storm):
+    """SIGKILL one process of several; its parent sees to it."""
+    storm.installation.kill_worker(storm.rng)
+    await asyncio.to_thread(storm.installation.start)
+
+
+async def lock_sqlite(storm):
+    """Another process keeps SQLite's write lock until readings are refused."""
+    with storm.installation.database.locked():
+        await storm.refusals()
+        await storm.hold()
+
+
+async def kill_postgres(storm):
+    cluster = storm.installation.database.cluster
+    cluster.kill()
+    await asyncio.to_thread(cluster.start)
+
+
+async def kill_backend(storm):
+    cluster = storm.installation.database.cluster
+    await asyncio.to_thread(cluster.kill_backend)
+    await asyncio.to_thread(cluster.start)
+
+
+async def kill_both(storm):
+    cluster = storm.installation.database.cluster
+    cluster.kill()
+    storm.installation.kill()
+    await asyncio.to_thread(cluster.start)
+    await asyncio.to_thread(storm.installation.start)
+
+
+async def stop_postgres(storm):
+    """PostgreSQL is away until readings are refused."""
+    cluster = storm.installation.database.cluster
+    await asyncio.to_thread(cluster.stop)
+    await storm.refusals()
+    await storm.hold()
+    await asyncio.to_thread(cluster.start)
+
+
+async def freeze_postgres(storm):
+    """PostgreSQL does not answer for a while, nor hang up."""
+    cluster = storm.installation.database.cluster
+    cluster.freeze()
+    try:
+        await asyncio.sleep(max(1.0, storm.hold_s))
+    finally:
+        cluster.thaw()
+
+
+def fill_disk(room):
+    """Return an event: `room` is full until readings are refused."""
+
+    async def fill(storm):
+        room.fill()
+        try:
+            await storm.refusals()
+            await storm.hold()
+        finally:
+            room.empty()
+
+    return fill

@@ -1,0 +1,117 @@
+"""Load behind a bad network, while things are done to the server and its database."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+from chaos.journal import Fate, Journal
+from chaos.proxy import ChaosProxy
+from chaos.senders import KINDS, Once
+
+HAPPENS_WITHIN_S = 120
+LOOK_EVERY_S = 0.02
+
+
+class Storm:
+    """Runs the senders from entry until `settle`, which ends with everything delivered.
+
+    `hold_s` is how long an outage lasts at least.
+    """
+
+    def __init__(self, installation, devices, seed, hold_s=0.0):
+        self.installation = installation
+        self.journal = Journal()
+        self.hold_s = hold_s
+        self.rng = random.Random(seed)
+        self.events = []
+        self._seed = seed
+        self._devices = devices
+        self._tasks = []
+
+    async def __aenter__(self):
+        def find_server():
+            return self.installation.port
+
+        def find_proxy():
+            return self._proxy.port
+
+        self._proxy = ChaosProxy(find_server, random.Random(self.rng.random()))
+        await self._proxy.__aenter__()
+        self._senders = []
+        for number, device in enumerate(self._devices):
+            kind = KINDS[number % len(KINDS)]
+            # What may be sent a single time has no use for a network that sends it twice.
+            find_port = find_server if kind is Once else find_proxy
+            rng = random.Random(self.rng.random())
+            self._senders.append(kind(self.journal, device, find_port, rng))
+        self._tasks = [asyncio.create_task(sender.run()) for sender in self._senders]
+        return self
+
+    async def __aexit__(self, *_):
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._proxy.__aexit__()
+
+    async def do(self, name, event):
+        """Let something happen at a random moment, and see that all goes on after it."""
+        self.events.append(name)
+        t=time.monotonic()
+        await asyncio.sleep(self.rng.uniform(0, 0.3))
+        await event(self)
+        t2=time.monotonic()
+        await self.progress()
+        print(name, round(t2-t,2), round(time.monotonic()-t2,2))
+
+    async def progress(self):
+        """Return when every sender has heard an answer 201 since."""
+        before = [sender.heard for sender in self._senders]
+        await self.until(
+            lambda: all(
+                sender.heard > count for sender, count in zip(self._senders, before, strict=True)
+            ),
+            "every sender is acknowledged",
+        )
+
+    async def refusals(self, count=3):
+        """Return when the server has said 503 a few more times."""
+        before = self.journal.answers[503]
+        await self.until(lambda: self.journal.answers[503] >= before + count, "the server says 503")
+
+    async def hold(self):
+        """Let an outage last."""
+        await asyncio.sleep(self.hold_s)
+
+    async def until(self, happened, what):
+        deadline = time.monotonic() + HAPPENS_WITHIN_S
+        while not happened():
+            for task in self._tasks:
+                if task.done():
+                    task.result()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what}: never. {self.story()}")
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def settle(self):
+        """Calm the network, deliver everything that is left, end the senders."""
+        self._proxy.calm()
+        for sender in self._senders:
+            sender.end()
+        async with asyncio.timeout(HAPPENS_WITHIN_S):
+            await asyncio.gather(*self._tasks)
+            await self._proxy.settle()
+
+    def problems(self):
+        database = self.installation.database
+        return self.journal.problems(database.rows(), database.silences())
+
+    def story(self):
+        """Return what it takes to understand and repeat a failure."""
+        acked = sum(one.count(Fate.ACKED) for one in self.journal.devices.values())
+        return (
+            f"seed {self._seed}; events {', '.join(self.events)}; {acked} readings acknowledged; "
+            f"answers {dict(self.journal.answers)}; network {dict(self._proxy.did)}\n"
+            f"server:\n{self.installation.log_tail()}"
+        )
