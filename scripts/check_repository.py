@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REGISTRIES = re.compile(
-    r"registry\.(npmjs|yarnpkg)\.|files\.pythonhosted\.|pypi\.org/simple|deb\.debian\.", re.IGNORECASE
+    r"https?://[^\s/]*(npmjs|pypi|pythonhosted|yarnpkg|registry)", re.IGNORECASE
 )
 MOST_BYTES = 1_000_000
 

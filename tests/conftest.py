@@ -21,8 +21,11 @@ django.setup()
 import pytest  # noqa: E402
 from django.conf import settings as django_settings  # noqa: E402
 from django.core.cache import cache  # noqa: E402
+from django.test import Client  # noqa: E402
 
-from running import Running  # noqa: E402
+from running import PASSWORD, Running  # noqa: E402
+from wattkeep.monitoring.accounts import create_account  # noqa: E402
+from wattkeep.monitoring.devices import create_device  # noqa: E402
 
 assert str(django_settings.DATA_DIR) == DATA_DIR, "Django was set up before the tests could"
 django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -51,3 +54,37 @@ def server(tmp_path_factory):
     with Running(tmp_path_factory.mktemp("server")) as running:
         running.add_user("ada")
         yield running
+
+
+@pytest.fixture
+def owner(db):
+    return create_account("owner", PASSWORD, time_zone="Europe/Paris")
+
+
+@pytest.fixture
+def stranger(db):
+    return create_account("stranger", PASSWORD)
+
+
+@pytest.fixture
+def device(owner):
+    return create_device(owner, "House", location="Main panel")[0]
+
+
+@pytest.fixture
+def nobody():
+    return Client()
+
+
+@pytest.fixture
+def as_owner(owner):
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def as_stranger(stranger):
+    client = Client()
+    client.force_login(stranger)
+    return client

@@ -44,7 +44,7 @@ class Application:
             elif scope["path"] == "/healthz":
                 await send_json(send, 200, {"status": "ok"}, [])
             else:
-                await django_application(scope, receive, send)
+                await django_application(scope, receive, send)  # type: ignore[arg-type]  # it sends dicts
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:

@@ -218,6 +218,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Readings in, figures out. Times are ISO 8601 in UTC, energy is in kWh.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "wattkeep.api.schema.add_ingest",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

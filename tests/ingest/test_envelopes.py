@@ -39,9 +39,7 @@ def silent(seq, age_ms=0):
 def test_a_row_becomes_a_reading_in_units_and_time():
     batch = decode(envelope(row(3, 1500)), 7, NOW_MS)
 
-    assert batch.readings == [
-        Reading(7, NOW_MS - 1500, 230.5, 2.345, 540.6, 12.456, 50.0, 0.98)
-    ]
+    assert batch.readings == [Reading(7, NOW_MS - 1500, 230.5, 2.345, 540.6, 12.456, 50.0, 0.98)]
     assert (batch.stamped, batch.rejected) == ([True], [])
     windows = batch.windows
     assert (windows.boot, windows.seqs, windows.silent, windows.refused, windows.oldest) == (
@@ -131,7 +129,12 @@ def test_readings_must_be_a_list_of_at_most_ten_thousand():
 
 
 cells = st.one_of(
-    st.none(), st.integers(-5, 6000), st.integers(), st.booleans(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=3)
+    st.none(),
+    st.integers(-5, 6000),
+    st.integers(),
+    st.booleans(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=3),
 )
 
 

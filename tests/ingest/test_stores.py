@@ -307,7 +307,7 @@ def test_a_commit_that_went_through_unheard_is_not_doubled(database):
 
     stored = store.commit(group, [])
 
-    assert [one.reading_id for one in stored][0] == T
+    assert stored[0].reading_id == T
     assert stored[1].ack == 2
     assert len(database.readings()) == 4
 

@@ -123,15 +123,19 @@ def add_device(
 ) -> None:
     """Add a device called NAME; its key is the last line on standard output."""
     open_installation(data_dir)
+    from django.core.exceptions import ValidationError
+
     from wattkeep.monitoring.devices import create_device
     from wattkeep.monitoring.models import Device
 
-    for field, value in (("name", name), ("location", location)):
-        if len(value) > (most := Device._meta.get_field(field).max_length or 0):  # noqa: SLF001 - Django's public name for it
-            raise click.ClickException(f"the {field} is longer than {most} characters.")
-    if not name.strip():
-        raise click.ClickException("a device needs a name.")
-    made, key = create_device(find_user(user_name), name, location=location, interval_s=interval)
+    owner = find_user(user_name)
+    draft = Device(user=owner, name=name.strip(), location=location, interval_s=interval)
+    try:
+        draft.clean_fields(exclude=["site"])
+    except ValidationError as error:
+        told = (f"{field}: {' '.join(words)}" for field, words in error.message_dict.items())
+        raise click.ClickException(" ".join(told)) from None
+    made, key = create_device(owner, draft.name, location=location, interval_s=interval)
     click.echo(f"Added device {made.pk}, {name}. Its key, shown this once:", err=True)
     click.echo(key)
 

@@ -94,7 +94,7 @@ def _utc_offset_s(device: Device) -> int:
 def _store_history(device: Device, household: Household, days: int) -> list[Sample]:
     """Store the household's days up to now, by the same road every reading takes to the disk."""
     from wattkeep.domain.readings import Reading
-    from wattkeep.ingest.decoding import Batch
+    from wattkeep.ingest.batches import Batch
     from wattkeep.ingest.stores import open_store
 
     history = household.history(time.time(), days, utc_offset_s=_utc_offset_s(device))

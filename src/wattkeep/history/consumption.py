@@ -49,7 +49,7 @@ def finished_days(device: Device, now: datetime, count: int) -> list[tuple[date,
 def _finished_day(device: Device, day: date) -> float:
     """Return a past day's kWh; late readings show within a minute."""
     key = f"day-kwh:{device.pk}:{device.site.time_zone}:{day}"
-    used = cache.get(key)
+    used: float | None = cache.get(key)
     if used is None:
         used = energy_used_kwh(device, day_bounds(day, device.site.zone))[0]
         cache.set(key, used, FINISHED_DAY_KEPT_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,9 @@ from wattkeep.ingest.specification import (
     EnergyReadingCreateSerializer,
     plain_errors,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MOST_SEQ = 2**62
 MOST_INT32 = 2**31 - 1
@@ -84,14 +87,17 @@ def decode_envelope(body: bytes, device_id: int, now_ms: int) -> Batch | None:
         try:
             envelope = _loose.decode(body)
         except MALFORMED:
-            return _explain(body)
+            _refuse_unreadable(body)
+            return None
     if (count := len(envelope.readings)) > MOST_READINGS:
         raise Refused(
             413, {"error": f"{count} readings in one request; at most {MOST_READINGS:,} are taken."}
         )
-    windows = Windows(envelope.boot, now_ms, _board(envelope))
-    batch = Batch(device_id, [], [], windows=windows)
-    for index, row in enumerate(envelope.readings):
+    batch = Batch(
+        device_id, [], [], windows=Windows(envelope.boot, now_ms, _board(envelope))
+    )
+    rows: Sequence[Window | msgspec.Raw] = envelope.readings
+    for index, row in enumerate(rows):
         window = row if isinstance(row, Window) else _judge_raw(batch, index, row)
         if window is not None:
             _add(batch, index, window, now_ms)
@@ -181,7 +187,7 @@ def _int_or_none(value: Any, most: int) -> int | None:
     return value if type(value) is int and -most <= value <= most else None
 
 
-def _explain(body: bytes) -> None:
+def _refuse_unreadable(body: bytes) -> None:
     """Refuse an envelope that names no usable boot or holds no list; anything else is none."""
     try:
         data = _anything.decode(body)

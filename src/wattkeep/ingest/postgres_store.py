@@ -157,7 +157,7 @@ class PostgresStore(Store):
         if len(readings) >= COPY_FROM and self._copy(readings):
             return None
         rows: list[Reading | None] = list(readings)
-        waiting = range(len(readings))
+        waiting = list(range(len(readings)))
         while waiting:
             inserted = self._insert_new([cast("Reading", rows[index]) for index in waiting])
             left = []

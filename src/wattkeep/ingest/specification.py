@@ -82,7 +82,8 @@ class EnergyReadingCreateSerializer(serializers.Serializer):  # type: ignore[typ
 
 def plain_errors(serializer: serializers.BaseSerializer) -> dict[str, Any]:  # type: ignore[type-arg]
     """Return a serializer's errors as dicts, lists and texts, which is all that can be encoded."""
-    return {str(name): _plain(value) for name, value in serializer.errors.items()}
+    errors: Any = serializer.errors
+    return {str(name): _plain(value) for name, value in errors.items()}
 
 
 def _plain(errors: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -64,16 +63,27 @@ def awaits_first_account() -> bool:
 def setup_code() -> str:
     """Return the one-time code that the first account is made with, made on the first call."""
     path = settings.DATA_DIR / SETUP_CODE_FILE
-    if not path.exists():
+    code = _read(path)
+    if code == "":
+        path.unlink(missing_ok=True)  # a crash or a full disk left it unwritten
+    if not code:
         code = "-".join(f"{secrets.randbelow(10_000):04d}" for _ in range(3))
-        with (
-            suppress(FileExistsError),
-            open(  # noqa: PTH123 - the mode must hold from the first byte
-                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-            ) as file,
-        ):
-            file.write(code)
-    return path.read_text(encoding="utf-8").strip()
+        # Written aside and linked: whoever asks at the same time reads one code, never half of it.
+        draft = path.with_name(f".{SETUP_CODE_FILE}.{secrets.token_hex(8)}")
+        draft.touch(mode=0o600)
+        draft.write_text(code, encoding="utf-8")
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
+        code = _read(path) or code
+    return code
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
 
 
 def is_setup_code(code: str) -> bool:

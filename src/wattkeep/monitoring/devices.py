@@ -51,10 +51,11 @@ def provide_devices(user: User, names: list[str], *, interval_s: int) -> list[st
     Keys they had before stop working. 10,000 take a few seconds.
     """
     site = Site.objects.filter(owner=user).order_by("id").first() or create_home(user)
-    known = dict(Device.objects.filter(user=user).order_by("-id").values_list("name", "id"))
-    keys = [new_key() for _ in names]
-    devices = [
-        Device(
+    newest_last = Device.objects.filter(user=user).order_by("id")
+    known: dict[str, int] = dict(newest_last.values_list("name", "id"))
+    keys = dict(zip(names, (new_key() for _ in names), strict=True))
+    devices = {
+        name: Device(
             pk=known.get(name),
             user=user,
             site=site,
@@ -62,19 +63,21 @@ def provide_devices(user: User, names: list[str], *, interval_s: int) -> list[st
             interval_s=interval_s,
             **_kept_of(key),
         )
-        for name, key in zip(names, keys, strict=True)
-    ]
+        for name, key in keys.items()
+    }
     renewed = ["key_hash", "key_prefix", "signing_key", "interval_s"]
     with transaction.atomic():
         Device.objects.bulk_create(
-            [device for device in devices if device.pk is not None],
+            [device for name, device in devices.items() if name in known],
             update_conflicts=True,
             unique_fields=["id"],
             update_fields=renewed,
         )
-        Device.objects.bulk_create([device for device in devices if device.pk is None])
+        Device.objects.bulk_create(
+            [device for name, device in devices.items() if name not in known]
+        )
         KeyChange.note()
-    return keys
+    return [keys[name] for name in names]
 
 
 def _kept_of(key: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -26,13 +26,12 @@ class MillisecondField(models.DateTimeField):  # type: ignore[type-arg]
 
     def get_prep_value(self, value: Any) -> datetime | None:
         """Return `value` as an aware UTC instant cut to whole milliseconds."""
-        value = self.to_python(value)
-        if value is None or not isinstance(value, datetime):
-            return value
-        if value.tzinfo is None:
-            raise ValueError(f"{self.name}: {value!r} has no time zone")
-        value = value.astimezone(UTC)
-        return value.replace(microsecond=value.microsecond // 1000 * 1000)
+        instant = self.to_python(value)
+        if not isinstance(instant, datetime):
+            return None
+        if instant.tzinfo is None:
+            raise ValueError(f"{self.name}: {instant!r} has no time zone")
+        return from_ms(to_ms(instant))
 
     def get_db_prep_value(
         self,

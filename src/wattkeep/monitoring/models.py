@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 
 from wattkeep.domain.calendar import is_time_zone
@@ -91,13 +91,13 @@ class Device(models.Model):
     range_w = models.PositiveIntegerField(
         "meter range (W)",
         default=23_000,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
         help_text="The most this meter can measure: 23000 W, or 2300 W for the 10 A type.",
     )
     interval_s = models.PositiveIntegerField(
         "interval (s)",
         default=10,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(86_400)],
         help_text="How often it reports.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
@@ -122,9 +122,9 @@ class Device(models.Model):
     @property
     def last_seen(self) -> datetime | None:
         """When anything signed with this device's key last arrived; written every few seconds."""
-        return DeviceBoot.objects.filter(device_id=self.pk).aggregate(last=models.Max("last_seen"))[
-            "last"
-        ]
+        boots = DeviceBoot.objects.filter(device_id=self.pk)
+        last: datetime | None = boots.aggregate(last=models.Max("last_seen"))["last"]
+        return last
 
 
 class KeyChange(models.Model):

@@ -18,7 +18,7 @@ def encrypt(secret: bytes) -> bytes:
     return _fernet().encrypt(secret)
 
 
-def decrypt(stored: bytes) -> bytes:
+def decrypt(stored: bytes | memoryview) -> bytes:
     """Return what `encrypt` was given.
 
     Raises:

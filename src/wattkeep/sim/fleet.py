@@ -18,6 +18,7 @@ import uvloop
 
 from wattkeep.sim.fleet_count import RECENT_S, FleetReport, Latencies, Strain, Tally
 from wattkeep.sim.fleet_device import Device, Faults, Street
+from wattkeep.sim.fleet_house import sample_household
 from wattkeep.sim.fleet_wire import FleetError, Target
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class FleetPlan:
 def run_fleet(
     plan: FleetPlan, keys: Sequence[str], watch: Callable[[FleetReport], None] = lambda _: None
 ) -> FleetReport:
-    """Run a device for every key until the plan or Ctrl-C ends it; a second Ctrl-C waits for nothing.
+    """Run a device for every key until the plan or Ctrl-C ends it; a second Ctrl-C ends it hard.
 
     `watch` is called every second, and must be quick.
 
@@ -100,6 +101,7 @@ class Fleet:
         self._strain = Strain()
         self._devices: list[Device] = []
         self._stops = 0
+        self._stopped = asyncio.Event()
         self._started_s = self._ended_s = 0.0
         self._answers: deque[tuple[float, int]] = deque(maxlen=RECENT_S + 1)
         self._street = Street(
@@ -114,6 +116,7 @@ class Fleet:
     def stop(self) -> None:
         """End soon; called again, end now."""
         self._stops += 1
+        self._stopped.set()
 
     async def run(self) -> FleetReport:
         """Run until the plan is done or `stop` was called; return what came of it."""
@@ -130,12 +133,14 @@ class Fleet:
                 await clock
             for device in self._devices:
                 device.hang_up()
+            gc.unfreeze()
             await asyncio.sleep(0)  # let the transports close
         return self.report()
 
     async def _make_devices(self) -> None:
         seed = self._plan.seed if self._plan.seed is not None else time.time_ns()
         count, interval_s = len(self._keys), self._plan.interval_s
+        sample_household()  # before the clock starts
         self._started_s = time.monotonic()
         self._strain = Strain()
         for index, key in enumerate(self._keys):
@@ -152,10 +157,10 @@ class Fleet:
 
     async def _measure(self) -> None:
         duration_s = self._plan.duration_s
-        while not self._stops and (
-            duration_s is None or time.monotonic() - self._started_s < duration_s
-        ):
-            await asyncio.sleep(LAG_EVERY_S)
+        spent_s = time.monotonic() - self._started_s
+        left_s = None if duration_s is None else max(duration_s - spent_s, 0)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), left_s)
 
     async def _drain(self) -> None:
         """Let the boards upload what they hold; after Ctrl-C only what is in the air counts."""

@@ -1,4 +1,4 @@
-"""What a virtual board keeps and sends next: numbered windows, oldest first, the live one never late."""
+"""What a virtual board keeps and what it sends next: numbered windows, until acknowledged."""
 
 from __future__ import annotations
 

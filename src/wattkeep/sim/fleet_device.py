@@ -270,8 +270,8 @@ class Device:
     def _let_go(self) -> None:
         """Give up the connection and what is in the air on it."""
         self._end_post()
-        if self._connecting is not None and not self._connecting.done():
-            if self._connecting is not asyncio.current_task(self._loop):
-                self._connecting.cancel()
-        self._connecting = None
+        connecting, self._connecting = self._connecting, None
+        # It may be the connecting itself that failed and calls this.
+        if connecting is not None and connecting is not asyncio.current_task(self._loop):
+            connecting.cancel()
         self._connection.close()

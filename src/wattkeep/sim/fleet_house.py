@@ -19,7 +19,8 @@ LARGEST_SCALE = 1.8
 
 
 @cache
-def _household() -> tuple[Household, Load]:
+def sample_household() -> tuple[Household, Load]:
+    """Return the packaged household and its load; reading it takes a moment, once."""
     household = load_sample()
     return household, household.load()
 
@@ -28,7 +29,7 @@ class House:
     """One home: the sample's curve from another moment of its fortnight, larger or smaller."""
 
     def __init__(self, random: Random, started: float) -> None:
-        self._household, self._load = _household()
+        self._household, self._load = sample_household()
         self._shift_s = random.randrange(FORTNIGHT_S)
         self._scale = random.uniform(SMALLEST_SCALE, LARGEST_SCALE)
         self._base_wh = random.randrange(COUNTER_SPAN_WH // 2)

@@ -1,4 +1,4 @@
-"""A virtual board's connection: HTTP/1.1, kept alive, one request at a time, as light as it gets."""
+"""A virtual board's connection: HTTP/1.1, kept alive, one request at a time, and light."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import re
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP is nothing else
-        self._transport = transport
+        # uvloop's transports do what asyncio's do and inherit nothing from them.
+        self._transport = cast("asyncio.Transport", transport)
 
     def send(self, request: bytes, *, deaf: bool = False) -> None:
         """Send a request; with `deaf`, its answer stays unread."""
@@ -165,6 +165,6 @@ class Connection(asyncio.Protocol):
             self.close()
         self._on_answer(outcome)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
         if self._waits:
             self._finish("connection lost")

@@ -109,7 +109,10 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         default=23000,
                         help_text="The most this meter can measure: 23000 W, or 2300 W for the 10 A type.",
-                        validators=[django.core.validators.MinValueValidator(1)],
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000000),
+                        ],
                         verbose_name="meter range (W)",
                     ),
                 ),
@@ -118,7 +121,10 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         default=10,
                         help_text="How often it reports.",
-                        validators=[django.core.validators.MinValueValidator(1)],
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(86400),
+                        ],
                         verbose_name="interval (s)",
                     ),
                 ),
