@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
-from loads import BATCH, Kind, json_kind, line_kind
+from loads import Kind, json_kind, line_kind
 from processes import Process, answers, as_user, wait_until
 
 SINGLE_DEVICES = 1000
@@ -317,7 +317,6 @@ CONTESTANTS: dict[str, type[Contestant]] = {
     "influxdb": InfluxDb,
     "victoria": VictoriaMetrics,
 }
-assert BATCH <= 1000, "a batch is one second long, a reading a millisecond"
 
 
 def names() -> list[str]:

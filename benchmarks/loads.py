@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# A batch is one second of a device, a reading a millisecond.
 BATCH = 1000
 SCRIPT = Path(__file__).with_name("post.lua")
 NAMES = ("voltage", "current", "power", "energy", "frequency", "power_factor")

@@ -36,10 +36,8 @@ class Process:
     ) -> None:
         self._is_traced = trace is not None
         if trace is not None:
-            kinds = "trace=fsync,fdatasync"
-            command = ["strace", "-f", "--seccomp-bpf", "-ttt", "-e", kinds, "-o", str(trace)] + (
-                command
-            )
+            strace = ["strace", "-f", "--seccomp-bpf", "-ttt", "-e", "trace=fsync,fdatasync"]
+            command = [*strace, "-o", str(trace), *command]
         if setpriv := shutil.which("setpriv"):
             # Killed together with us, however we end.
             command = [setpriv, "--pdeathsig", "INT", "--", *command]
@@ -128,7 +126,7 @@ def fsyncs(trace: Path, begin: float, end: float) -> int:
 
 
 def wait_until(is_ready: Callable[[], bool], what: str, process: Process | None = None) -> None:
-    """Return once `is_ready()`; raise RuntimeError if `process` ends before or it takes too long."""
+    """Return once `is_ready()`; RuntimeError if `process` ends before or it takes too long."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if process is not None and process.ended:

@@ -21,6 +21,7 @@ django.setup()
 import pytest  # noqa: E402
 from django.conf import settings as django_settings  # noqa: E402
 from django.core.cache import cache  # noqa: E402
+from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 
 from running import PASSWORD, Running  # noqa: E402
@@ -28,6 +29,8 @@ from wattkeep.monitoring.accounts import create_account  # noqa: E402
 from wattkeep.monitoring.devices import create_device  # noqa: E402
 
 assert str(django_settings.DATA_DIR) == DATA_DIR, "Django was set up before the tests could"
+# A file, as in life: one in memory has another kind of locks, and threads cannot close it.
+connection.settings_dict["TEST"]["NAME"] = f"{DATA_DIR}/test.sqlite3"
 django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

@@ -20,8 +20,7 @@ async def kill_worker(storm):
 async def lock_sqlite(storm):
     """Another process keeps SQLite's write lock until readings are refused."""
     with storm.installation.database.locked():
-        await storm.refusals()
-        await storm.hold()
+        await storm.outage()
 
 
 async def kill_postgres(storm):
@@ -48,30 +47,26 @@ async def stop_postgres(storm):
     """PostgreSQL is away until readings are refused."""
     cluster = storm.installation.database.cluster
     await asyncio.to_thread(cluster.stop)
-    await storm.refusals()
-    await storm.hold()
+    await storm.outage()
     await asyncio.to_thread(cluster.start)
 
 
 async def freeze_postgres(storm):
-    """PostgreSQL does not answer for a while, nor hang up."""
+    """PostgreSQL neither answers nor hangs up until readings are refused."""
     cluster = storm.installation.database.cluster
     cluster.freeze()
     try:
-        await asyncio.sleep(max(1.0, storm.hold_s))
+        await storm.outage()
     finally:
         cluster.thaw()
 
 
-def fill_disk(room):
-    """Return an event: `room` is full until readings are refused."""
-
-    async def fill(storm):
-        room.fill()
-        try:
-            await storm.refusals()
-            await storm.hold()
-        finally:
-            room.empty()
-
-    return fill
+async def fill_disk(storm):
+    """The disk is full until readings are refused."""
+    if storm.disk is None:
+        return
+    storm.disk.fill()
+    try:
+        await storm.outage()
+    finally:
+        storm.disk.empty()

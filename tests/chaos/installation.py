@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import resource
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -80,23 +79,22 @@ class Sqlite(Database):
 
 
 class Postgres(Database):
-    """One database of a cluster."""
+    """The one database of a cluster."""
 
-    def __init__(self, cluster, name):
+    def __init__(self, cluster):
         self.cluster = cluster
-        self._name = name
-        self.environment = {"WATTKEEP_DATABASE_URL": cluster.url(name)}
+        self.environment = {"WATTKEEP_DATABASE_URL": cluster.url}
 
     def rows(self):
         query = (
             "SELECT device_id, (extract(epoch FROM timestamp) * 1000)::bigint,"
             f" {VALUES} FROM monitoring_energyreading"
         )
-        with self.cluster.connect(self._name) as db:
+        with self.cluster.connect() as db:
             return [Row(row[0], row[1], row[2:]) for row in db.execute(query)]
 
     def silences(self):
-        with self.cluster.connect(self._name) as db:
+        with self.cluster.connect() as db:
             return dict(
                 db.execute(
                     "SELECT device_id, sum(windows)::bigint FROM monitoring_meterevent"
@@ -108,10 +106,10 @@ class Postgres(Database):
 class Installation:
     """A data folder, a database, and the server on them: `command` is `up`, or `serve …`."""
 
-    def __init__(self, data_folder, database, command=("up",)):
+    def __init__(self, data_folder, database, command, log):
         self.data_folder = data_folder
         self.database = database
-        self.log = data_folder.with_name(f"{data_folder.name}.log")
+        self._log = log
         self.port = 0
         self._command = command
         self._process = None
@@ -143,7 +141,7 @@ class Installation:
     def _launch(self):
         self.port = quiet_port()
         command = [sys.executable, "-m", "wattkeep", *self._command]
-        with self.log.open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--host", "127.0.0.1", "--port", str(self.port)],
                 env=self._environment(),
@@ -215,10 +213,4 @@ class Installation:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
 
     def log_tail(self):
-        return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
-
-
-def copy_folder(source, target):
-    """Copy a data folder whose server has stopped."""
-    shutil.copytree(source, target, dirs_exist_ok=True)
-    return target
+        return self._log.read_text(errors="replace")[-4000:] if self._log.exists() else ""

@@ -16,7 +16,7 @@ def main():
 
     user = get_user_model().objects.create(username="chaos")
     made = (create_device(user, f"Sender {number}") for number in range(int(sys.argv[1])))
-    print(json.dumps([[device.pk, key] for device, key in made]))  # noqa: T201 - its answer
+    print(json.dumps([[device.pk, key] for device, key in made]))
 
 
 if __name__ == "__main__":

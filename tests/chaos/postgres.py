@@ -8,7 +8,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -33,25 +32,27 @@ def find_binaries():
 class Cluster:
     """One PostgreSQL server on a Unix socket; its log is in `log`.
 
-    `data_folder` may be on another file system than the WAL, which then has room of its own.
+    Its tables are in `data_folder`, which may be on a small disk; the WAL is beside it in `base`.
     """
 
-    def __init__(self, binaries, data_folder=None):
-        self._base = Path(tempfile.mkdtemp(prefix="wattkeep-pg-"))
-        self._data = (data_folder or self._base) / "data"
-        self._log = self._base / "log"
+    def __init__(self, binaries, base, data_folder):
+        self._base = base
+        self._home = base / "postgres"
+        self._home.mkdir()
+        self._data = data_folder / "tables"
+        self._log = self._home / "log"
         self._process = None
         self._as_user = {}
         self._binaries = binaries
         if os.geteuid() == 0:
             self._give_up_root(data_folder)
-        self._run("initdb", "-D", self._data, "-X", self._base / "wal", "-U", USER, "-A", "trust",
+        self._run("initdb", "-D", self._data, "-X", self._home / "wal", "-U", USER, "-A", "trust",
                   "--no-sync", "--no-instructions", "-E", "UTF8", "--locale=C")  # fmt: skip
 
     def _give_up_root(self, data_folder):
         account = pwd.getpwnam(UNPRIVILEGED)
         self._as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-        for folder in filter(None, (self._base, data_folder)):
+        for folder in (self._home, data_folder):
             os.chown(folder, account.pw_uid, account.pw_gid)
         if not all(folder.stat().st_mode & 0o001 for folder in self._binaries.parents):
             # E.g. a clone in root's home: nobody else may look into it.
@@ -63,16 +64,17 @@ class Cluster:
             [self._binaries / program, *arguments],
             check=True,
             capture_output=True,
-            cwd=self._base,
+            cwd=self._home,
             timeout=READY_WITHIN_S,
             **self._as_user,
         )
 
-    def url(self, database):
-        return f"postgres://{USER}@{quote(str(self._base), safe='')}/{database}"
+    @property
+    def url(self):
+        return f"postgres://{USER}@{quote(str(self._home), safe='')}/postgres"
 
-    def connect(self, database="postgres"):
-        return psycopg.connect(self.url(database), autocommit=True)
+    def connect(self):
+        return psycopg.connect(self.url, autocommit=True)
 
     def start(self):
         """Start the server, and return once it answers."""
@@ -88,7 +90,7 @@ class Cluster:
     def _launch(self):
         options = {
             "listen_addresses": "",
-            "unix_socket_directories": self._base,
+            "unix_socket_directories": self._home,
             "max_connections": 40,
             "shared_buffers": "32MB",
             "max_wal_size": "256MB",
@@ -98,7 +100,7 @@ class Cluster:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self._binaries / "postgres", "-D", self._data, *arguments],
-                cwd=self._base,
+                cwd=self._home,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -152,11 +154,10 @@ class Cluster:
                 parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
         return [root, *(pid for pid, parent in parents.items() if parent == root)]
 
-    def remove(self):
+    def end(self):
         if self._process is not None:
             self.thaw()
             self.stop()
-        shutil.rmtree(self._base)
 
     def log(self):
         return self._log.read_text(errors="replace")[-4000:] if self._log.exists() else ""

@@ -20,14 +20,15 @@ class Storm:
     `hold_s` is how long an outage lasts at least.
     """
 
-    def __init__(self, installation, devices, seed, hold_s=0.0):
-        self.installation = installation
+    def __init__(self, scene, seed, hold_s=0.0):
+        self.installation = scene.installation
+        self.disk = scene.disk
         self.journal = Journal()
         self.hold_s = hold_s
         self.rng = random.Random(seed)
         self.events = []
         self._seed = seed
-        self._devices = devices
+        self._devices = scene.devices
         self._tasks = []
 
     async def __aenter__(self):
@@ -58,12 +59,11 @@ class Storm:
     async def do(self, name, event):
         """Let something happen at a random moment, and see that all goes on after it."""
         self.events.append(name)
-        t=time.monotonic()
         await asyncio.sleep(self.rng.uniform(0, 0.3))
+        began = time.monotonic()
         await event(self)
-        t2=time.monotonic()
         await self.progress()
-        print(name, round(t2-t,2), round(time.monotonic()-t2,2))
+        self.events[-1] = f"{name} ({time.monotonic() - began:.1f} s)"
 
     async def progress(self):
         """Return when every sender has heard an answer 201 since."""
@@ -75,14 +75,11 @@ class Storm:
             "every sender is acknowledged",
         )
 
-    async def refusals(self, count=3):
-        """Return when the server has said 503 a few more times."""
+    async def outage(self):
+        """Return when the server has said 503 since, and the outage lasted long enough."""
         before = self.journal.answers[503]
-        await self.until(lambda: self.journal.answers[503] >= before + count, "the server says 503")
-
-    async def hold(self):
-        """Let an outage last."""
         await asyncio.sleep(self.hold_s)
+        await self.until(lambda: self.journal.answers[503] > before, "the server says 503")
 
     async def until(self, happened, what):
         deadline = time.monotonic() + HAPPENS_WITHIN_S

@@ -8,11 +8,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from django.db import DatabaseError, IntegrityError, close_old_connections, connection, transaction
+from django.db import Error, IntegrityError, close_old_connections, connection, transaction
+from django.utils import timezone
 
-from wattkeep.domain.instants import from_ms
+from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.thresholds import Transition, judge
-from wattkeep.monitoring.models import Alert, Device
+from wattkeep.monitoring.models import Alert, Device, EnergyReading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ class HighPowerWatch:
         self._open: set[int] = set()
         self._recall_at = 0.0
         self._newest_ms: dict[int, int] = {}
+        self._started = timezone.now()
         self._waiting: list[Sequence[Reading]] = []
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "wattkeep-alerts")
@@ -53,6 +55,7 @@ class HighPowerWatch:
 
     def close(self) -> None:
         """Judge what waits, then stop."""
+        self._thread.submit(connection.close)
         self._thread.shutdown(wait=True)
 
     def _judge_waiting(self) -> None:
@@ -62,7 +65,7 @@ class HighPowerWatch:
         for readings in waiting:
             try:
                 self.judge(readings)
-            except DatabaseError:
+            except Error:
                 logger.exception("alerts could not be written; the next reading tries again")
                 self._recall_at = 0.0
                 connection.close()
@@ -71,6 +74,8 @@ class HighPowerWatch:
         """Open and close incidents by readings that are newer than what was judged before."""
         if self._clock() >= self._recall_at:
             self._recall()
+        for device_id in {reading.device_id for reading in readings} - self._newest_ms.keys():
+            self._meet(device_id, readings)
         for reading in sorted(readings, key=lambda one: one.timestamp_ms):
             # What came late tells of the past: it neither opens nor closes.
             if reading.timestamp_ms <= self._newest_ms.get(reading.device_id, 0):
@@ -86,6 +91,18 @@ class HighPowerWatch:
         is_open = Alert.objects.filter(alert_type=TYPE, is_resolved=False)
         self._open = set(is_open.values_list("device_id", flat=True))
         self._recall_at = self._clock() + RECALL_EVERY_S
+
+    def _meet(self, device_id: int, readings: Sequence[Reading]) -> None:
+        """Learn at a device's first commit whether it tells of the past.
+
+        It does if something newer was stored before this process started.
+        """
+        stored = EnergyReading.objects.filter(device_id=device_id, timestamp__lte=self._started)
+        newest = stored.order_by("-timestamp").values_list("timestamp", flat=True).first()
+        brought_ms = max(one.timestamp_ms for one in readings if one.device_id == device_id)
+        self._newest_ms[device_id] = (
+            to_ms(newest) if newest is not None and to_ms(newest) > brought_ms else 0
+        )
 
     def _open_incident(self, reading: Reading) -> None:
         try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import Http404
 from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.response import Response
@@ -41,7 +42,16 @@ def _device_or_404(request: Request, device_id: int) -> Device:
     return device
 
 
-class RealtimeView(APIView):
+class OwnView(APIView):
+    """What is answered is one person's, and of this moment: no cache may keep it."""
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(*args, **kwargs)
+        add_never_cache_headers(response)
+        return response
+
+
+class RealtimeView(OwnView):
     """The newest reading of a device."""
 
     @extend_schema(responses={200: RealtimeSerializer, 404: ErrorSerializer})
@@ -53,7 +63,7 @@ class RealtimeView(APIView):
         return Response(payload)
 
 
-class DashboardView(APIView):
+class DashboardView(OwnView):
     """Everything a device's page shows."""
 
     @extend_schema(responses={200: DashboardSerializer})
@@ -63,7 +73,7 @@ class DashboardView(APIView):
         return Response(payloads.dashboard_payload(device, timezone.now()))
 
 
-class DevicesView(APIView):
+class DevicesView(OwnView):
     """One's devices."""
 
     @extend_schema(responses={200: DeviceRowSerializer(many=True)})
@@ -82,7 +92,7 @@ class DevicesView(APIView):
         return Response({**row, "api_key": key}, status=status.HTTP_201_CREATED)
 
 
-class DeviceView(APIView):
+class DeviceView(OwnView):
     """One device."""
 
     @extend_schema(responses={200: DeviceRowSerializer})
@@ -103,7 +113,7 @@ class DeviceView(APIView):
         return Response(payloads.device_rows([device], timezone.now())[0])
 
 
-class DeviceKeyView(APIView):
+class DeviceKeyView(OwnView):
     """A device's key."""
 
     @extend_schema(

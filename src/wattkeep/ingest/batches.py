@@ -52,6 +52,12 @@ class Batch:
     rejected: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     windows: Windows | None = None
 
+    @property
+    def size(self) -> int:
+        """How much waits with this batch: its readings, and windows without one."""
+        silent = len(self.windows.silent) if self.windows else 0
+        return max(1, len(self.readings) + silent)
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:

@@ -24,7 +24,7 @@ MOST_INT32 = 2**31 - 1
 WAS_BUFFERED = 4
 MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
-Whole = Annotated[int, Meta(ge=0)]
+Whole = Annotated[int, Meta(ge=0, le=MOST_SEQ)]
 Seq = Annotated[int, Meta(ge=1, le=MOST_SEQ)]
 
 
@@ -93,9 +93,7 @@ def decode_envelope(body: bytes, device_id: int, now_ms: int) -> Batch | None:
         raise Refused(
             413, {"error": f"{count} readings in one request; at most {MOST_READINGS:,} are taken."}
         )
-    batch = Batch(
-        device_id, [], [], windows=Windows(envelope.boot, now_ms, _board(envelope))
-    )
+    batch = Batch(device_id, [], [], windows=Windows(envelope.boot, now_ms, _board(envelope)))
     rows: Sequence[Window | msgspec.Raw] = envelope.readings
     for index, row in enumerate(rows):
         window = row if isinstance(row, Window) else _judge_raw(batch, index, row)
@@ -166,7 +164,7 @@ def _row_errors(row: list[Any]) -> dict[str, Any]:
     names = ("voltage", "current", "power", "energy", "frequency", "power_factor")
     steps = (10, 1000, 10, 1000, 10, 100)
     values = row[2:8]
-    if len(values) != len(names) or any(type(value) is not int for value in values):
+    if len(values) != len(names) or any(_int_or_none(one, MOST_SEQ) is None for one in values):
         return {}
     data = {name: value / step for name, value, step in zip(names, values, steps, strict=True)}
     serializer = EnergyReadingCreateSerializer(data=data, context={"now_ms": 0})
@@ -177,14 +175,14 @@ def _board(head: _Head) -> Board:
     firmware = head.firmware if isinstance(head.firmware, str) else ""
     return Board(
         firmware="".join(letter for letter in firmware if letter.isprintable())[:32],
-        uptime_s=_int_or_none(head.uptime_s, MOST_SEQ),
+        uptime_s=_int_or_none(head.uptime_s, MOST_SEQ, least=0),
         rssi_dbm=_int_or_none(head.rssi_dbm, MOST_INT32),
         free_heap=_int_or_none(head.free_heap, MOST_INT32),
     )
 
 
-def _int_or_none(value: Any, most: int) -> int | None:
-    return value if type(value) is int and -most <= value <= most else None
+def _int_or_none(value: Any, most: int, least: int = -MOST_SEQ) -> int | None:
+    return value if type(value) is int and least <= value <= most else None
 
 
 def _refuse_unreadable(body: bytes) -> None:

@@ -27,7 +27,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CHANGE_CHECK_S = 1.0
-MOST_KEPT_S = 60.0
+# A database that hangs is taken for one that is away.
+ASK_WITHIN_S = 3.0
+MOST_KEPT_S = 300.0
 MOST_KNOWN = 200_000
 MOST_UNKNOWN = 10_000
 
@@ -63,7 +65,7 @@ class _Entry(NamedTuple):
 
 
 class KeyCache:
-    """Key → device, remembered until a device or key changes or a minute has passed.
+    """Key → device, remembered until a device or key changes, five minutes at most.
 
     Every process notices a change within a second, by one query a second while requests arrive.
     Unknown keys are remembered too, a bounded number of them: guessing costs us no query each.
@@ -131,9 +133,12 @@ class KeyCache:
             self._next_check = self._clock() + CHANGE_CHECK_S
 
     async def _ask(self, question: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, _with_connection, question, *args
-        )
+        loop = asyncio.get_running_loop()
+        answer = loop.run_in_executor(self._thread, _with_connection, question, *args)
+        try:
+            return await asyncio.wait_for(answer, ASK_WITHIN_S)
+        except TimeoutError:
+            raise KeysUnavailable("the database does not answer") from None
 
 
 def _with_connection(question: Callable[..., T], *args: object) -> T:

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 MOST_WAITING_READINGS = 50_000
 MOST_READINGS_A_COMMIT = 20_000
 CONTACT_EVERY_MS = 10_000
+# Who waits behind a commit that takes longer than this is told to come back.
+PATIENCE_S = 5.0
 # A last arrival further ahead than this means that the clock was set back since.
 CLOCK_SET_BACK_MS = 5_000
 
@@ -35,10 +37,15 @@ class Writer:
     """
 
     def __init__(
-        self, store: Store, after_commit: Callable[[Sequence[Reading]], None] | None = None
+        self,
+        store: Store,
+        after_commit: Callable[[Sequence[Reading]], None] | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._store = store
         self._after_commit = after_commit
+        self._patience_s = patience_s
         self._waiting: list[tuple[Batch, asyncio.Future[Stored]]] = []
         self._waiting_readings = 0
         self._last_arrival_ms: dict[int, int] = {}
@@ -53,7 +60,7 @@ class Writer:
         Raises:
             StoreUnavailable: too much waits already, or the database refused; nothing is stored.
         """
-        if self._waiting_readings + len(batch.readings) > MOST_WAITING_READINGS:
+        if self._waiting_readings + batch.size > MOST_WAITING_READINGS:
             raise StoreUnavailable("too many readings wait for the disk")
         if batch.windows is None:
             # An envelope's contact is written with its numbers; a replayed one makes none.
@@ -62,7 +69,7 @@ class Writer:
                 batch.readings[0] = self._at_free_instant(batch.readings[0])
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting.append((batch, future))
-        self._waiting_readings += len(batch.readings)
+        self._waiting_readings += batch.size
         self._start()
         return await future
 
@@ -107,8 +114,8 @@ class Writer:
                 self._contacts.clear()
                 batches = [batch for batch, _ in group]
                 try:
-                    outcomes = await loop.run_in_executor(
-                        self._thread, self._store.commit, batches, contacts
+                    outcomes = await self._outcomes(
+                        loop.run_in_executor(self._thread, self._store.commit, batches, contacts)
                     )
                 except Exception as error:  # noqa: BLE001 - every waiting request must be answered
                     self._refuse(group, contacts, error)
@@ -117,10 +124,18 @@ class Writer:
         finally:
             self._task = None
 
+    async def _outcomes(self, commit: asyncio.Future[list[Outcome]]) -> list[Outcome]:
+        """Return what a commit returns; as long as it hangs, refuse whoever waits behind it."""
+        while not (await asyncio.wait([commit], timeout=self._patience_s))[0]:
+            waiting, self._waiting, self._waiting_readings = self._waiting, [], 0
+            if waiting:
+                self._refuse(waiting, [], StoreUnavailable("a commit hangs"))
+        return commit.result()
+
     def _take_group(self) -> list[tuple[Batch, asyncio.Future[Stored]]]:
         size = count = 0
         for batch, _ in self._waiting:
-            size += len(batch.readings)
+            size += batch.size
             count += 1
             if size >= MOST_READINGS_A_COMMIT:
                 break

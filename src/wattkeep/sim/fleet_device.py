@@ -154,11 +154,15 @@ class Device:
         self._batch = batch
         street.in_the_air += 1
         self._posted_s = time.monotonic()
-        self._timer = self._loop.call_later(ANSWER_S, self._fail, f"no answer in {ANSWER_S:.0f} s")
+        self._timer = self._loop.call_later(ANSWER_S, self._time_out)
         if self._connection.is_open:
             self._send()
         else:
             self._connecting = self._loop.create_task(self._connect())
+
+    def _time_out(self) -> None:
+        what = "answer" if self._connection.is_open else "connection"
+        self._fail(f"no {what} in {ANSWER_S:.0f} s")
 
     async def _connect(self) -> None:
         self._connection = Connection(self._take)

@@ -1,0 +1,74 @@
+"""Each device's newest reading, contact and status, for one and for many."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from stored import hear, store
+from wattkeep.live.presence import Presence, presence_of, presences_of
+from wattkeep.monitoring.devices import create_device
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+def ago(seconds):
+    return NOW - timedelta(seconds=seconds)
+
+
+def test_presence_of_a_new_device_is_never(device):
+    assert presence_of(device, NOW) == Presence(None, None, "never")
+
+
+def test_presence_has_the_newest_reading_whatever_came_last(device):
+    newest = store(device, ago(5))
+    store(device, ago(500))
+    hear(device, ago(1))
+
+    assert presence_of(device, NOW) == Presence(newest, ago(1), "online")
+
+
+def test_presence_of_a_device_that_is_gone_keeps_its_last_reading(device):
+    last = store(device, ago(86_400 * 30))
+
+    assert presence_of(device, NOW) == Presence(last, ago(86_400 * 30), "offline")
+
+
+def test_presence_of_a_meter_that_stopped_is_silent(device):
+    last = store(device, ago(600))
+    hear(device, ago(8))
+
+    assert presence_of(device, NOW) == Presence(last, ago(8), "silent")
+
+
+def test_presences_of_many_agree_with_each_ones_own(owner):
+    devices = [create_device(owner, name)[0] for name in ("a", "b", "c", "d", "e")]
+    store(devices[0], ago(3))
+    store(devices[1], ago(60))
+    hear(devices[1], ago(2))
+    store(devices[2], ago(119))
+    store(devices[3], ago(9), power=1.0)
+    store(devices[3], ago(4), power=2.0)
+
+    together = presences_of(devices, NOW)
+
+    assert {pk: presence.status for pk, presence in together.items()} == {
+        device.pk: presence_of(device, NOW).status for device in devices
+    }
+    assert together[devices[3].pk].latest.power == 2.0
+
+
+def test_presences_of_a_device_long_gone_are_offline_and_not_never(device):
+    store(device, ago(86_400))
+
+    assert presences_of([device], NOW)[device.pk] == Presence(None, ago(86_400), "offline")
+
+
+def test_presences_take_two_queries_however_many(owner, django_assert_num_queries):
+    devices = [create_device(owner, f"Device {n}")[0] for n in range(3)]
+    for number in (1, 3):
+        with django_assert_num_queries(2):
+            presences_of(devices[:number], NOW)
+    with django_assert_num_queries(0):
+        assert presences_of([], NOW) == {}
