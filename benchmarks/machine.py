@@ -41,10 +41,11 @@ def _disk_type(device: str) -> str:
     name = Path(device).name
     for block in Path("/sys/block").iterdir():
         if name == block.name or (block / name).exists():
+            if block.name.startswith(("vd", "xvd")):
+                return "virtual disk"
             spins = (block / "queue" / "rotational").read_text().strip() == "1"
-            virtual = ", virtual" if block.name.startswith("vd") else ""
-            return ("rotating" if spins else "not rotating") + virtual
-    return "type unknown"
+            return "rotating disk" if spins else "solid state"
+    return "disk of unknown type"
 
 
 def _processor() -> str:

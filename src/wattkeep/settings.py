@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "wattkeep.web.middleware.ContentSecurityPolicyMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -199,10 +200,17 @@ DEFAULT_SITE_TIME_ZONE = os.environ.get("WATTKEEP_TIME_ZONE", "")
 
 STATIC_URL = "static/"
 # Served from the package itself: nothing to collect, so `pip install` is the whole installation.
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG
-# A built file has its content's hash in its name: browsers may keep it for good.
-WHITENOISE_IMMUTABLE_FILE_TEST = r"/dist/[a-z]+-[0-9A-Z]{8}\.\w+$"
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_AUTOREFRESH = DEBUG
+
+
+def _keep_built_files(headers: Any, _path: str, url: str) -> None:
+    # A built file has its content's hash in its name: browsers may keep it for good.
+    if re.search(r"/dist/[a-z]+-[0-9A-Z]{8}\.\w+$", url):
+        headers["Cache-Control"] = "max-age=31536000, public, immutable"
+
+
+SERVESTATIC_ADD_HEADERS_FUNCTION = _keep_built_files
 STATIC_ROOT = None
 
 REST_FRAMEWORK = {

@@ -113,6 +113,7 @@ class Installation:
         self.port = 0
         self._command = command
         self._process = None
+        self._groups = []
 
     def make_devices(self, count):
         """Return new devices in the order of their ids."""
@@ -150,6 +151,7 @@ class Installation:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        self._groups.append(self._process.pid)
 
     def _answers(self):
         if self._process is None:
@@ -173,10 +175,12 @@ class Installation:
         }
 
     def kill(self):
-        """SIGKILL every process of the server."""
-        if self._process is not None:
+        """SIGKILL every process of the server, also those whose parent died before them."""
+        for group in self._groups:
             with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(group, signal.SIGKILL)
+        self._groups.clear()
+        if self._process is not None:
             self._process.wait()
             self._process = None
 

@@ -116,8 +116,7 @@ async def write_behind_a_stuck_commit():
     store = StuckStore()
     writer = Writer(store, patience_s=0.01)
     first = asyncio.create_task(writer.write(silent_envelope(1), 1))
-    while not store.began.is_set():
-        await asyncio.sleep(0)
+    await asyncio.to_thread(store.began.wait)
     behind = [asyncio.create_task(writer.write(silent_envelope(1), 1)) for _ in range(3)]
     ends = await asyncio.gather(*behind, return_exceptions=True)
     assert not first.done()

@@ -18,6 +18,7 @@ from chaos import events
 from chaos.postgres import find_binaries
 from chaos.scenes import postgres_scene, sqlite_scene
 from chaos.storm import Storm
+from wattkeep.cli import wattkeep
 
 MIB = 1024 * 1024
 LONG_OUTAGE_S = 30.0
@@ -36,9 +37,17 @@ ON_POSTGRES = {
     "database frozen": events.freeze_postgres,
     "disk full": events.fill_disk,
 }
+WORKERS = ["serve", "--workers", "2"]
+KILLS = {"a worker killed": events.kill_worker, "all killed": events.kill_server}
 STORMS = {
     "sqlite": (sqlite_scene, ["up"], ON_SQLITE),
     "postgresql": (postgres_scene, ["up"], ON_POSTGRES),
+    "sqlite, two workers": (sqlite_scene, WORKERS, KILLS),
+    "postgresql, two workers": (
+        postgres_scene,
+        WORKERS,
+        {**KILLS, "its backend killed": events.kill_backend},
+    ),
 }
 
 
@@ -81,9 +90,19 @@ async def endure(storm, happenings, deadline):
     await storm.settle()
 
 
+def missing(name):
+    """Return what a storm needs and this machine has not, or None."""
+    make_scene, command, _ = STORMS[name]
+    if make_scene is postgres_scene and find_binaries() is None:
+        return "no packaged PostgreSQL for this machine"
+    if command[0] not in wattkeep.commands:
+        return f"no command {command[0]!r} yet"
+    return None
+
+
 @pytest.fixture(scope="module")
 def outcomes(seed, chaos_seconds):
-    names = [name for name in STORMS if find_binaries() or STORMS[name][0] is sqlite_scene]
+    names = [name for name in STORMS if missing(name) is None]
 
     async def rage_all():
         return await asyncio.gather(*(rage(name, seed, chaos_seconds) for name in names))
@@ -94,11 +113,11 @@ def outcomes(seed, chaos_seconds):
 @pytest.mark.parametrize("name", STORMS)
 def test_acknowledged_readings_are_stored_once_and_nothing_else(outcomes, name):
     if name not in outcomes:
-        pytest.skip("no packaged PostgreSQL for this machine")
+        pytest.skip(missing(name))
     outcome = outcomes[name]
     print(outcome.story)
 
     if outcome.fault is not None:
         raise outcome.fault
     assert outcome.problems == []
-    assert outcome.answers == {201, 503}
+    assert outcome.answers <= {201, 503}

@@ -28,6 +28,10 @@ DEVICE_WORDS = {
         "The most its meter can measure: 23000, or 2300 for the 10 A type.",
     ),
     "is_active": ("Accept readings from this device", ""),
+    "signed_only": (
+        "Signed readings only",
+        "Refuse posts that show the key itself. On plain HTTP it can be overheard.",
+    ),
 }
 
 
@@ -104,7 +108,7 @@ class DeviceForm(NewDeviceForm):
     """What can be changed about a device."""
 
     class Meta(NewDeviceForm.Meta):
-        fields = ("name", "location", "interval_s", "range_w", "is_active")
+        fields = ("name", "location", "interval_s", "range_w", "is_active", "signed_only")
 
 
 class SiteForm(forms.ModelForm):  # type: ignore[type-arg]
