@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 WARM_UP_S = 1.0
 TRACED_S = 2.0
 TRICKLE_PER_S = 100
+TRICKLE_WARM_UP_S = 2.0
 # How long a database may take to show what it has: VictoriaMetrics' index lags by seconds.
 COUNT_S = 20.0
 
@@ -126,10 +127,10 @@ class Bench:
     def _trickle(self) -> float:
         """Return the CPU-seconds of 1,000 readings that come 100 a second."""
         sender = self._senders[1]
+        sender.trickle(TRICKLE_PER_S, TRICKLE_WARM_UP_S)
         before = cpu_s(self.contestant.pids())
         kept = sender.trickle(TRICKLE_PER_S, self.seconds)
         used = (cpu_s(self.contestant.pids()) - before) / kept * 1000
-        self._stored += kept
         print(f"  at {TRICKLE_PER_S}/s: {used:.2f} CPU-s per 1,000 readings ({kept} sent)")
         return used
 

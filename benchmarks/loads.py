@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # A batch is one second of a device, a reading a millisecond.
 BATCH = 1000
+# Few enough that each posts every second: what a server remembers of a device stays warm.
+TRICKLE_DEVICES = 100
 SCRIPT = Path(__file__).with_name("post.lua")
 NAMES = ("voltage", "current", "power", "energy", "frequency", "power_factor")
 
@@ -140,7 +142,7 @@ class Sender:
         return sum(await asyncio.gather(*(lane(first) for first in range(lanes))))
 
     def _request(self, address: str, path: str, turn: int) -> bytes:
-        device = self._devices[turn % len(self._devices)]
+        device = self._devices[turn % min(TRICKLE_DEVICES, len(self._devices))]
         body = self._kind.text.replace("#", device)
         named = f"{self._kind.header}: {device}\r\n" if self._kind.header else ""
         return (

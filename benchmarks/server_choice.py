@@ -82,6 +82,7 @@ def measure(name: str, command: list[str], folder: Path, seconds: float) -> str:
         singles = Sender(one.url, kind, one.devices[:1000], folder / "load-1")
         batches = Sender(one.url, one.kind(1000), one.devices[1000:], folder / "load-1000")
         singles.saturate(64, 1)
+        singles.trickle(100, 2)
         before = cpu_s(one.pids())
         kept = singles.trickle(100, seconds)
         trickle = (cpu_s(one.pids()) - before) / kept * 1000

@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import urllib3
 
@@ -153,7 +155,7 @@ class Site:
 
     def log_in(self, name, password=PASSWORD):
         self.get("/login/")
-        form = urllib3.request.urlencode({"username": name, "password": password})
+        form = urlencode({"username": name, "password": password})
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return self.request("POST", "/login/", form, headers)
 
@@ -196,9 +198,10 @@ class Running(Site):
 
     def add_device(self, name, user="ada"):
         """Return a new device's id and key."""
-        key = self.run("device", "add", name, "--user", user).splitlines()[-1]
-        rows = json.loads(self.run("device", "list", "--json"))
-        return max(row["id"] for row in rows), key
+        words = ("device", "add", name, "--user", user, "--data-dir", self.data_dir)
+        done = run(*words, **self._settings)
+        assert done.returncode == 0, done.stderr
+        return int(re.match(r"Added device (\d+),", done.stderr)[1]), done.stdout.strip()
 
     def __enter__(self):
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import resource
 import signal
 import socket
 import threading
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 READY_POLL_S = 0.02
 BACKLOG = 1024
+# Boards keep their connections open between posts; one that is not taken waits for ever.
+MOST_CONNECTIONS = 32_768
 
 
 class PortTakenError(Exception):
@@ -41,6 +44,12 @@ def check_port(host: str, port: int) -> None:
         raise PortTakenError(f"cannot listen at {host}:{port}: {error.strerror}") from error
 
 
+def allow_many_connections() -> None:
+    """Raise this process's limit of open files as far as it may; each connection is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
     """Serve in this process; `on_ready` is called on a thread once connections are taken."""
     uvloop.run(_serve(host, port, on_ready))
@@ -57,6 +66,7 @@ async def _serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
         websockets=False,
         log_level=LogLevels.error,  # its start and stop lines are ours to print
         backlog=BACKLOG,
+        backpressure=MOST_CONNECTIONS,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -79,6 +89,7 @@ def serve_workers(host: str, port: int, workers: int, on_ready: Callable[[], Non
         websockets=False,
         log_level=LogLevels.error,
         backlog=BACKLOG,
+        backpressure=MOST_CONNECTIONS,
         respawn_failed_workers=True,
         respawn_interval=1,
     )

@@ -223,7 +223,10 @@ def test_readings_are_judged_on_a_thread_of_its_own_before_it_closes(device):
 def test_database_that_fails_once_does_not_lose_the_incident(device, caplog):
     """While a table is away nothing can be written; the next reading opens the incident."""
     watch = HighPowerWatch(5000)
-    rename = "ALTER TABLE monitoring_alert RENAME TO {}"
+
+    def rename(old, new):
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE monitoring_{old} RENAME TO monitoring_{new}")
 
     def judge(second, power_w):
         watch.judge_later(
@@ -232,17 +235,13 @@ def test_database_that_fails_once_does_not_lose_the_incident(device, caplog):
         watch._thread.submit(lambda: None).result()
 
     judge(0, 100.0)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE monitoring_alert RENAME TO monitoring_away")
+    rename("alert", "away")
     judge(10, 6000.0)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE monitoring_away RENAME TO monitoring_alert")
+    rename("away", "alert")
     judge(20, 6100.0)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE monitoring_alert RENAME TO monitoring_away")
+    rename("alert", "away")
     judge(30, 100.0)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE monitoring_away RENAME TO monitoring_alert")
+    rename("away", "alert")
     judge(40, 100.0)
     watch.close()
 

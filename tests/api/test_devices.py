@@ -133,7 +133,10 @@ def test_device_is_made_with_everything_that_may_be_set(as_owner, owner):
             {"name": "x", "range_w": 10**30},
             {"range_w": ["Ensure this value is less than or equal to 1000000."]},
         ),
-        ({"name": "x", "site": 10**30}, {"site": [f'Invalid pk "{10**30}" - object does not exist.']}),
+        (
+            {"name": "x", "site": 10**30},
+            {"site": [f'Invalid pk "{10**30}" - object does not exist.']},
+        ),
         (
             {"name": "x", "site": "home"},
             {"site": ["Incorrect type. Expected pk value, received str."]},

@@ -9,9 +9,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def seed():
-    return int(os.environ.get("WATTKEEP_CHAOS_SEED") or int.from_bytes(os.urandom(4)))
+    return int(os.environ.get("CHAOS_SEED") or int.from_bytes(os.urandom(4)))
 
 
 @pytest.fixture(scope="session")
 def chaos_seconds():
-    return float(os.environ.get("WATTKEEP_CHAOS_SECONDS") or 0)
+    return float(os.environ.get("CHAOS_SECONDS") or 0)

@@ -36,6 +36,8 @@ class Database:
     """Which one it is, and how to make, read, block and fill it."""
 
     environment: ClassVar[dict[str, str]] = {}
+    # Whether a commit that failed is known to have stored nothing.
+    knows_failures = True
 
     def rows(self):
         """Return every stored reading."""
@@ -80,6 +82,9 @@ class Sqlite(Database):
 
 class Postgres(Database):
     """The one database of a cluster."""
+
+    # A server that dies before it could tell of its commit, and stays away, leaves it open.
+    knows_failures = False
 
     def __init__(self, cluster):
         self.cluster = cluster
@@ -179,25 +184,28 @@ class Installation:
         for group in self._groups:
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
-        self._groups.clear()
         if self._process is not None:
             self._process.wait()
             self._process = None
+        # Those that are no children of ours are gone a moment later.
+        while self.pids():
+            time.sleep(0.01)
+        self._groups.clear()
 
     def kill_worker(self, rng):
-        """SIGKILL one of the processes that the server started."""
-        workers = [pid for pid in self.pids() if pid != self._process.pid]
+        """SIGKILL one of several processes that answer requests."""
+        workers = [pid for pid in self.pids() if b"spawn_main" in command_of(pid)]
         if workers:
             with suppress(ProcessLookupError):
                 os.kill(rng.choice(workers), signal.SIGKILL)
 
     def pids(self):
-        """Return every process of the server."""
+        """Return every living process of the server."""
         found = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):
-                group = int(stat.read_text().rpartition(")")[2].split()[2])
-                if group == self._process.pid:
+                state, _, group = stat.read_text().rpartition(")")[2].split()[:3]
+                if int(group) in self._groups and state != "Z":
                     found.append(int(stat.parent.name))
         return found
 
@@ -218,3 +226,10 @@ class Installation:
 
     def log_tail(self):
         return self._log.read_text(errors="replace")[-4000:] if self._log.exists() else ""
+
+
+def command_of(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

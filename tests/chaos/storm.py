@@ -23,7 +23,7 @@ class Storm:
     def __init__(self, scene, seed, hold_s=0.0):
         self.installation = scene.installation
         self.disk = scene.disk
-        self.journal = Journal()
+        self.journal = Journal(strict_refusals=self.installation.database.knows_failures)
         self.hold_s = hold_s
         self.rng = random.Random(seed)
         self.events = []

@@ -1,7 +1,7 @@
 """Every acknowledged reading is stored exactly once, and nothing else is, whatever happens.
 
 All storms rage at the same time: once through everything that can happen, or for as many seconds
-as WATTKEEP_CHAOS_SECONDS says (`make chaos`), with outages of half a minute. WATTKEEP_CHAOS_SEED
+as CHAOS_SECONDS says (`make chaos`), with outages of half a minute. CHAOS_SEED
 repeats the dice of an earlier run.
 """
 

@@ -9,7 +9,7 @@ import stat
 
 import pytest
 
-from running import PASSWORD, Process, Running, Site, free_port, run
+from running import PASSWORD, READING, Process, Running, Site, free_port, run
 from wattkeep import __version__
 
 
@@ -102,9 +102,7 @@ def fresh(tmp_path_factory):
 def test_first_start_prints_a_code_for_the_first_account(fresh):
     invitation, code = fresh.process.line(), fresh.process.line()
 
-    assert invitation == (
-        f"Nobody has an account yet. Make the first one at {fresh.url}/register/"
-    )
+    assert invitation == (f"Nobody has an account yet. Make the first one at {fresh.url}/register/")
     found = re.fullmatch(r"with this one-time code: (\d{4}-\d{4}-\d{4})", code)
     assert found
     assert (fresh.data_dir / "setup-code").read_text() == found[1]
@@ -136,10 +134,7 @@ def test_user_who_was_added_can_log_in_and_see_the_device(server):
     device, key = server.add_device("Command")
     browser = Site(server.url)
 
-    assert browser.post(key, {
-        "voltage": 230.5, "current": 2.345, "power": 540.67, "energy": 12.456,
-        "frequency": 50.0, "power_factor": 0.98,
-    }).status == 201  # fmt: skip
+    assert browser.post(key, READING).status == 201
     assert browser.get(f"/api/realtime/{device}/").status == 401
     assert browser.log_in("ada", "not-the-password").status == 200
     assert browser.log_in("ada", PASSWORD).status == 302

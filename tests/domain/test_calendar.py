@@ -136,7 +136,10 @@ def test_hours_around_a_half_hour_change_have_a_half_hour_piece():
     back = wall_clock("Australia/Lord_Howe", "2026-04-05")
 
     assert forward[:4] == [
-        ("00:00", HOUR), ("01:00", HOUR), ("02:30", HALF_HOUR), ("03:00", HOUR),
+        ("00:00", HOUR),
+        ("01:00", HOUR),
+        ("02:30", HALF_HOUR),
+        ("03:00", HOUR),
     ]
     assert back[:4] == [("00:00", HOUR), ("01:00", HOUR), ("01:30", HALF_HOUR), ("02:00", HOUR)]
 
@@ -147,7 +150,9 @@ def test_hours_of_a_day_that_never_was_are_none():
 
 def test_days_until_are_oldest_first_and_end_with_the_day():
     assert days_until(date(2026, 3, 1), 3) == [
-        date(2026, 2, 27), date(2026, 2, 28), date(2026, 3, 1),
+        date(2026, 2, 27),
+        date(2026, 2, 28),
+        date(2026, 3, 1),
     ]
 
 

@@ -1,6 +1,7 @@
 """A counter's history and what was used: every event that breaks a plain difference."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -147,7 +148,7 @@ def test_no_history_gives_negative_energy_or_overlapping_time(history):
 
     assert all(span.energy_wh >= 0 and math.isfinite(span.energy_wh) for span in spans)
     assert all(span.start_ms < span.end_ms for span in spans)
-    assert all(one.end_ms <= other.start_ms for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one.end_ms <= other.start_ms for one, other in pairwise(spans))
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=60))

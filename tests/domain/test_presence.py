@@ -31,7 +31,7 @@ def test_quiet_limit_of_an_absurd_interval_is_two_minutes():
         pytest.param(0, 0, "online", id="a reading just now"),
         pytest.param(-60, 0, "online", id="a reading from a clock a minute ahead"),
         pytest.param(30, 30, "online", id="three intervals"),
-        pytest.param(30.1, 30.1, "offline", id="over three intervals, board and meter gone at once"),
+        pytest.param(30.1, 30.1, "offline", id="three intervals ago, both at once"),
         pytest.param(38, 39, "offline", id="the contact is written late"),
         pytest.param(31, 1, "silent", id="the board talks, the meter does not"),
         pytest.param(86_400, 12, "silent", id="the meter is gone since yesterday"),

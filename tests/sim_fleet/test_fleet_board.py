@@ -41,6 +41,31 @@ def test_at_most_four_backlog_batches_go_between_two_live_windows():
     assert board.choose() is not None
 
 
+def test_a_server_slower_than_the_windows_gets_live_ones_and_backlog_in_turn():
+    board = board_with(200)
+    chosen = []
+    for number in range(201, 205):
+        chosen.append(board.choose())
+        board.close_window(VALUES, 10, now_s=float(number))
+
+    assert [(seqs(batch)[0], batch.is_backlog) for batch in chosen] == [
+        (200, False),
+        (1, True),
+        (202, False),
+        (1, True),
+    ]
+
+
+def test_a_live_window_that_went_with_the_backlog_does_not_go_alone():
+    board = board_with(1)
+    board.choose()
+    board.close_window(VALUES, 10, now_s=2.0)
+
+    assert seqs(board.choose()) == [1, 2]
+    board.settle(ack=2)
+    assert board.choose() is None
+
+
 def test_only_what_is_acknowledged_is_dropped():
     board = board_with(5)
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from wattkeep.sim.fleet_count import Latencies, Percentiles, Tally
+from wattkeep.sim.fleet_count import Latencies, Percentiles, Strain, Tally
 from wattkeep.sim.fleet_house import House, Spells
 from wattkeep.sim.fleet_keys import read_keys, write_keys
 from wattkeep.sim.fleet_wire import Answer, Connection, FleetError, Target
@@ -82,6 +82,29 @@ def test_what_is_neither_settled_nor_lost_waits():
     tally = Tally(made=20, acked=9, silent=1, refused=2, parked=3, overflowed=1)
 
     assert tally.backlog == 4
+
+
+@pytest.mark.parametrize(
+    ("late_s", "p99_ms", "words"),
+    [(0.001, 3.0, ""), (0.1, 120.0, "held up"), (0.1, 2000.0, "")],
+    ids=["on time", "late", "late, but the server is far slower"],
+)
+def test_a_client_that_spoils_its_own_figures_says_so(late_s, p99_ms, words):
+    strain = Strain(wall=iter(range(1000)).__next__, cpu=lambda: 0.0)
+    for _ in range(100):
+        strain.note_lag(late_s)
+
+    verdict = strain.verdict(Percentiles(p99_ms=p99_ms))
+
+    assert (words in verdict, bool(verdict)) == (True, bool(words))
+
+
+def test_a_client_that_fills_its_core_says_so():
+    wall_s, cpu_s = iter(range(1000)), iter(range(1000))
+
+    strain = Strain(wall=wall_s.__next__, cpu=cpu_s.__next__)
+
+    assert "bottleneck: it used 100% of a core" in strain.verdict(Percentiles(p99_ms=9.0))
 
 
 def test_keys_come_back_from_a_file_that_only_its_owner_reads(tmp_path):

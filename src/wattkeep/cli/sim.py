@@ -184,7 +184,7 @@ def _make_devices(data_dir: Path | None, user_name: str, count: int, interval: f
     user = find_user(user_name)
     names = [f"fleet-{number:05d}" for number in range(1, count + 1)]
     keys = provide_devices(user, names, interval_s=max(round(interval), 1))
-    click.echo(f"{count:,} devices of {user_name} in {settings.DATA_DIR} are ready.", err=True)
+    click.echo(f"{count:,} devices of {user_name} in {settings.DATA_DIR} have new keys.", err=True)
     return keys
 
 

@@ -80,6 +80,7 @@ def run_server(
 
     try:
         serving.check_port(host, port)
+        serving.allow_many_connections()
         if workers is None:
             serving.serve(host, port, on_ready)
         else:

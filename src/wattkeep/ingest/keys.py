@@ -8,7 +8,8 @@ import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.core import signing
 from django.db import DatabaseError, close_old_connections, connection
@@ -18,9 +19,7 @@ from wattkeep.monitoring.models import Device, KeyChange
 from wattkeep.monitoring.secrets import SecretUnreadableError, decrypt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from django.db.models import QuerySet
+    from collections.abc import Callable, Coroutine, Iterable
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +31,7 @@ ASK_WITHIN_S = 3.0
 MOST_KEPT_S = 300.0
 MOST_KNOWN = 200_000
 MOST_UNKNOWN = 10_000
+MOST_A_QUERY = 500
 
 LOCAL_PREFIX = "local:"
 LOCAL_SECONDS = 3600
@@ -64,20 +64,30 @@ class _Entry(NamedTuple):
     until: float
 
 
+class _Name(NamedTuple):
+    """What a device is asked for by: a key's hash, a key's prefix, or its id in a local key."""
+
+    kind: str
+    value: bytes | str | int
+
+
 class KeyCache:
     """Key → device, remembered until a device or key changes, five minutes at most.
 
-    Every process notices a change within a second, by one query a second while requests arrive.
-    Unknown keys are remembered too, a bounded number of them: guessing costs us no query each.
+    Every process notices a change within a second, by one query a second while requests arrive;
+    nobody waits for that one. Keys that are not known are looked up together, one query for all
+    that wait. Unknown ones are remembered too, a bounded number: guessing costs no query each.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._known: OrderedDict[bytes, _Entry] = OrderedDict()
-        self._unknown: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._known: OrderedDict[_Name, _Entry] = OrderedDict()
+        self._unknown: OrderedDict[_Name, _Entry] = OrderedDict()
+        self._waiting: dict[_Name, asyncio.Future[Identity | None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_looking = False
         self._next_check = 0.0
         self._change = -1
-        self._checking = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "wattkeep-keys")
 
     async def of_key(self, key: str) -> Identity | None:
@@ -86,7 +96,12 @@ class KeyCache:
         Raises:
             KeysUnavailable: the database cannot be asked now.
         """
-        return await self._look_up(key_hash(key), _identity_of_key, key)
+        if not key.startswith(LOCAL_PREFIX):
+            return await self._look_up(_Name("hash", key_hash(key)))
+        if (device_id := _device_of_local_key(key)) is None:
+            return None
+        found = await self._look_up(_Name("id", device_id))
+        return found and found._replace(signed_only=False)
 
     async def of_prefix(self, prefix: str) -> Identity | None:
         """Return the active device whose key begins with `prefix`, with what it signs with.
@@ -94,51 +109,83 @@ class KeyCache:
         Raises:
             KeysUnavailable: the database cannot be asked now.
         """
-        return await self._look_up(b"prefix:" + prefix.encode(), _identity_of_prefix, prefix)
+        return await self._look_up(_Name("prefix", prefix))
 
-    async def _look_up(
-        self, name: bytes, question: Callable[[str], Identity | None], text: str
-    ) -> Identity | None:
-        if self._clock() >= self._next_check:
-            await self._drop_if_changed()
+    async def _look_up(self, name: _Name) -> Identity | None:
+        now = self._clock()
+        if now >= self._next_check:
+            self._next_check = now + CHANGE_CHECK_S
+            self._start(self._drop_if_changed())
         entry = self._known.get(name) or self._unknown.get(name)
-        if entry is None or entry.until <= self._clock():
-            identity = await self._ask(question, text)
-            entry = _Entry(identity, self._clock() + MOST_KEPT_S)
-            self._remember(name, entry)
-        return entry.identity
+        if entry is not None and entry.until > now:
+            return entry.identity
+        future = self._waiting.get(name)
+        if future is None:
+            future = self._waiting[name] = asyncio.get_running_loop().create_future()
+        if not self._is_looking:
+            self._is_looking = True
+            self._start(self._look_up_waiting())
+        # Shielded: others may wait for the same key when this client goes away.
+        return await asyncio.shield(future)
 
-    def _remember(self, digest: bytes, entry: _Entry) -> None:
-        self._known.pop(digest, None)
-        self._unknown.pop(digest, None)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look_up_waiting(self) -> None:
+        try:
+            while self._waiting:
+                group = dict(islice(self._waiting.items(), MOST_A_QUERY))
+                for name in group:
+                    del self._waiting[name]
+                try:
+                    found = await self._ask(_identities, list(group))
+                except KeysUnavailable as error:
+                    _fail(group.values(), error)
+                    continue
+                for name, future in group.items():
+                    self._remember(name, found.get(name))
+                    if not future.done():
+                        future.set_result(found.get(name))
+        finally:
+            self._is_looking = False
+
+    def _remember(self, name: _Name, identity: Identity | None) -> None:
         cache, most = (
-            (self._unknown, MOST_UNKNOWN) if entry.identity is None else (self._known, MOST_KNOWN)
+            (self._unknown, MOST_UNKNOWN) if identity is None else (self._known, MOST_KNOWN)
         )
-        cache[digest] = entry
+        cache.pop(name, None)
+        cache[name] = _Entry(identity, self._clock() + MOST_KEPT_S)
         if len(cache) > most:
             cache.popitem(last=False)
 
     async def _drop_if_changed(self) -> None:
-        async with self._checking:
-            if self._clock() < self._next_check:
-                return
-            # Known keys go on through a database that is away for a moment: their readings wait
-            # at the writer, which knows best whether it can store them.
-            with suppress(KeysUnavailable):
-                change = await self._ask(_change_number)
-                if change != self._change:
-                    self._known.clear()
-                    self._unknown.clear()
-                    self._change = change
-            self._next_check = self._clock() + CHANGE_CHECK_S
+        # Known keys go on through a database that is away for a moment: their readings wait at
+        # the writer, which knows best whether it can store them.
+        with suppress(KeysUnavailable):
+            change = await self._ask(_change_number)
+            if change != self._change:
+                self._known.clear()
+                self._unknown.clear()
+                self._change = change
 
     async def _ask(self, question: Callable[..., T], *args: object) -> T:
+        # One thread for everything: what was looked up before a change was noticed is remembered
+        # before that change clears it.
         loop = asyncio.get_running_loop()
         answer = loop.run_in_executor(self._thread, _with_connection, question, *args)
         try:
             return await asyncio.wait_for(answer, ASK_WITHIN_S)
         except TimeoutError:
             raise KeysUnavailable("the database does not answer") from None
+
+
+def _fail(futures: Iterable[asyncio.Future[Identity | None]], error: KeysUnavailable) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
+            future.exception()  # seen: the client that asked may have gone
 
 
 def _with_connection(question: Callable[..., T], *args: object) -> T:
@@ -154,31 +201,37 @@ def _change_number() -> int:
     return KeyChange.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
-def _identity_of_key(key: str) -> Identity | None:
-    if not key.startswith(LOCAL_PREFIX):
-        return _identity(Device.objects.filter(key_hash=key_hash(key)))
+def _device_of_local_key(key: str) -> int | None:
     try:
         signed = key.removeprefix(LOCAL_PREFIX)
-        device_id = signing.TimestampSigner(salt=_LOCAL_SALT).unsign(signed, max_age=LOCAL_SECONDS)
+        return int(signing.TimestampSigner(salt=_LOCAL_SALT).unsign(signed, max_age=LOCAL_SECONDS))
     except signing.BadSignature:
         return None
-    found = _identity(Device.objects.filter(pk=int(device_id)))
-    return found and found._replace(signed_only=False)
 
 
-def _identity_of_prefix(prefix: str) -> Identity | None:
-    found = Device.objects.filter(key_prefix=prefix)
-    identity = _identity(found)
-    stored = found.values_list("signing_key", flat=True).first()
-    if identity is None or not stored:
-        return None
+def _identities(names: list[_Name]) -> dict[_Name, Identity]:
+    """Return the active devices of these names, in one query a kind."""
+    columns = {"hash": "key_hash", "prefix": "key_prefix", "id": "pk"}
+    found: dict[_Name, Identity] = {}
+    for kind, column in columns.items():
+        values = [name.value for name in names if name.kind == kind]
+        if not values:
+            continue
+        devices = Device.objects.filter(is_active=True, **{f"{column}__in": values})
+        rows = devices.values_list(column, "pk", "config_version", "signed_only", "signing_key")
+        for value, device_id, config_version, signed_only, signing_key in rows:
+            secret = b""
+            if kind == "prefix" and not (secret := _readable(device_id, signing_key)):
+                continue
+            name = _Name(kind, bytes(value) if kind == "hash" else value)
+            found[name] = Identity(device_id, config_version, signed_only, secret)
+    return found
+
+
+def _readable(device_id: int, signing_key: bytes | memoryview) -> bytes:
+    """Return what a device signs with; nothing, and a line in the log, if it cannot be read."""
     try:
-        return identity._replace(signing_key=decrypt(stored))
+        return decrypt(signing_key) if signing_key else b""
     except SecretUnreadableError as error:
-        logger.error("device %s: %s", identity.device_id, error)  # noqa: TRY400 - the message is the fault
-        return None
-
-
-def _identity(devices: QuerySet[Device]) -> Identity | None:
-    row = devices.filter(is_active=True).values_list("pk", "config_version", "signed_only").first()
-    return Identity(*row) if row else None
+        logger.error("device %s: %s", device_id, error)  # noqa: TRY400 - the message is the fault
+        return b""

@@ -82,11 +82,12 @@ SAVE_BOOTS = f"""
         AS r(device_id, boot, last_seq, ahead, seen_ms, firmware, uptime_s, rssi_dbm, free_heap)
     WHERE monitoring_deviceboot.device_id = r.device_id AND monitoring_deviceboot.boot = r.boot
 """  # noqa: S608 - constants only
+# Locked: another process may prolong the same silence by windows of another boot.
 SILENCE_BEFORE = f"""
     SELECT device_id, kind, {AS_MS.format("timestamp")}, {AS_MS.format("until")}, windows
     FROM monitoring_meterevent
     WHERE device_id = %s AND kind = 'silent' AND timestamp <= {AS_INSTANT.format("%s::bigint")}
-    ORDER BY timestamp DESC LIMIT 1
+    ORDER BY timestamp DESC LIMIT 1 FOR UPDATE
 """  # noqa: S608 - constants only
 SAVE_EVENT = f"""
     INSERT INTO monitoring_meterevent (device_id, kind, timestamp, until, windows)

@@ -196,6 +196,7 @@ class Fleet:
         elapsed_s = (self._ended_s or time.monotonic()) - self._started_s
         tally = copy(self._tally)
         tally.errors = self._tally.errors.copy()
+        latency = self._latencies.since_start()
         return FleetReport(
             elapsed_s=round(elapsed_s, 1),
             devices=len(self._keys),
@@ -203,12 +204,12 @@ class Fleet:
             rate=round(self._recent_rate(), 1),
             mean_rate=round(tally.answers / elapsed_s, 1) if elapsed_s else 0.0,
             tally=tally,
-            latency=self._latencies.since_start(),
+            latency=latency,
             latency_recent=self._latencies.recent(),
             client_cpu=round(self._strain.recent_cpu(), 2),
             client_cpu_mean=round(self._strain.cpu(), 2),
             client_lag=self._strain.lag(),
-            client_is_bottleneck=self._strain.verdict(),
+            client_is_bottleneck=self._strain.verdict(latency),
             refusal=self._street.refusal,
         )
 

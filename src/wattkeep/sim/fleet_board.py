@@ -55,6 +55,7 @@ class Board:
     _seq: int = 0
     _live: Window | None = None
     _credit: int = 0
+    _was_live: bool = False
     _was_silent: bool = False
 
     def close_window(self, values: str | None, samples: int, now_s: float) -> None:
@@ -72,15 +73,21 @@ class Board:
     def choose(self, *, is_draining: bool = False) -> Batch | None:
         """Return what to send now: the newest window once, then what waits, oldest first.
 
-        Backlog goes at most four times between two live windows, unless no more live ones come.
+        Backlog goes at most four times between two live windows, unless no more live ones come; and
+        at least once where something waits, or a slow server would never see any of it.
         """
-        live, self._live = self._live, None
-        if live is not None:
-            return Batch((live,), is_backlog=False)
-        if not self.kept or not (self._credit or is_draining):
+        is_backlog_due = self._was_live and len(self.kept) > 1
+        self._was_live = self._live is not None and not is_backlog_due
+        if self._was_live and self._live is not None:
+            batch = Batch((self._live,), is_backlog=False)
+        elif self.kept and (self._credit or is_draining):
+            self._credit -= 1
+            batch = Batch(tuple(islice(self.kept, BATCH_WINDOWS)), is_backlog=True)
+        else:
             return None
-        self._credit -= 1
-        return Batch(tuple(islice(self.kept, BATCH_WINDOWS)), is_backlog=True)
+        if batch.windows[-1] is self._live:
+            self._live = None
+        return batch
 
     def settle(self, ack: int) -> list[Window]:
         """Drop and return the windows up to `ack`: the server has settled them."""
