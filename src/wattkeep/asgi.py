@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +57,23 @@ class Application:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                _collect_less_garbage()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self._writer.drain()
                 self._watch.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _collect_less_garbage() -> None:
+    """Keep what start-up made out of the collector, and run it less often.
+
+    Requests leave no cycles behind; scanning the modules for some took a tenth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 application = Application()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from contextlib import contextmanager
 
+FREE_WITHIN_S = 30
 KEPT_FREE_BYTES = 256 * 1024
 
 
@@ -21,7 +23,16 @@ def small_disk(folder, size):
         yield is_mounted
     finally:
         if is_mounted:
-            subprocess.run(["umount", folder], check=True)
+            unmount(folder)
+
+
+def unmount(folder):
+    """Unmount once the last thread of a killed process has let go."""
+    deadline = time.monotonic() + FREE_WITHIN_S
+    while (done := subprocess.run(["umount", folder], check=False)).returncode:
+        if time.monotonic() > deadline:
+            done.check_returncode()
+        time.sleep(0.05)
 
 
 class Filler:

@@ -137,12 +137,16 @@ class Installation:
         """Start the server on a port of its own, and return once it answers."""
         deadline = time.monotonic() + READY_WITHIN_S
         while not self._answers():
-            if self._process is None or self._process.poll() is not None:
+            if self._process is None or self.has_given_up():
                 self._launch()
             if time.monotonic() > deadline:
                 self.kill()
                 raise TimeoutError(f"the server does not start:\n{self.log_tail()}")
             time.sleep(0.02)
+
+    def has_given_up(self):
+        """Tell whether the server ended by itself, e.g. because its workers died too often."""
+        return self._process is not None and self._process.poll() is not None
 
     def _launch(self):
         self.port = quiet_port()

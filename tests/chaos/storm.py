@@ -63,7 +63,7 @@ class Storm:
         began = time.monotonic()
         await event(self)
         await self.progress()
-        self.events[-1] = f"{name} ({time.monotonic() - began:.1f} s)"
+        self.events.append(f"(after {time.monotonic() - began:.1f} s)")
 
     async def progress(self):
         """Return when every sender has heard an answer 201 since."""
@@ -87,6 +87,10 @@ class Storm:
             for task in self._tasks:
                 if task.done():
                     task.result()
+            if self.installation.has_given_up():
+                # As a service manager would.
+                self.events.append("server started again after it gave up")
+                await asyncio.to_thread(self.installation.start)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what}: never. {self.story()}")
             await asyncio.sleep(LOOK_EVERY_S)

@@ -40,6 +40,8 @@ class HighPowerWatch:
         self._open: set[int] = set()
         self._recall_at = 0.0
         self._newest_ms: dict[int, int] = {}
+        self._met: set[int] = set()
+        self._is_judging = False
         self._started = timezone.now()
         self._waiting: list[Sequence[Reading]] = []
         self._lock = threading.Lock()
@@ -48,9 +50,16 @@ class HighPowerWatch:
     def judge_later(self, readings: Sequence[Reading]) -> None:
         """Queue a commit's new readings and return at once."""
         with self._lock:
+            is_idle = not (self._waiting or self._is_judging)
+            # Nearly always nothing is to be done, and finding that out is quicker than waking up
+            # a thread for it.
+            if is_idle and self._clock() < self._recall_at and self._are_calm(readings):
+                self._note_newest(readings)
+                return
             self._waiting.append(readings)
-            first = len(self._waiting) == 1
-        if first:
+            is_first = not self._is_judging
+            self._is_judging = True
+        if is_first:
             self._thread.submit(self._judge_waiting)
 
     def close(self) -> None:
@@ -59,22 +68,29 @@ class HighPowerWatch:
         self._thread.shutdown(wait=True)
 
     def _judge_waiting(self) -> None:
-        with self._lock:
-            waiting, self._waiting = self._waiting, []
         close_old_connections()
-        for readings in waiting:
-            try:
-                self.judge(readings)
-            except Error:
-                logger.exception("alerts could not be written; the next reading tries again")
-                self._recall_at = 0.0
-                connection.close()
+        while True:
+            with self._lock:
+                waiting, self._waiting = self._waiting, []
+                self._is_judging = bool(waiting)
+            if not waiting:
+                return
+            for readings in waiting:
+                try:
+                    self.judge(readings)
+                except Error:
+                    logger.exception("alerts could not be written; the next reading tries again")
+                    self._recall_at = 0.0
+                    connection.close()
 
     def judge(self, readings: Sequence[Reading]) -> None:
         """Open and close incidents by readings that are newer than what was judged before."""
         if self._clock() >= self._recall_at:
             self._recall()
-        for device_id in {reading.device_id for reading in readings} - self._newest_ms.keys():
+        if self._are_calm(readings):
+            self._note_newest(readings)
+            return
+        for device_id in {reading.device_id for reading in readings} - self._met:
             self._meet(device_id, readings)
         for reading in sorted(readings, key=lambda one: one.timestamp_ms):
             # What came late tells of the past: it neither opens nor closes.
@@ -87,22 +103,35 @@ class HighPowerWatch:
                     self._close_incident(reading)
             self._newest_ms[reading.device_id] = reading.timestamp_ms
 
+    def _are_calm(self, readings: Sequence[Reading]) -> bool:
+        """Tell whether no reading is over the limit and none is of a device with an incident."""
+        limit_w, is_open = self._limit_w, self._open
+        if any([reading.power > limit_w for reading in readings]):  # noqa: C419 - a list is quicker
+            return False
+        return not is_open or is_open.isdisjoint([reading.device_id for reading in readings])
+
+    def _note_newest(self, readings: Sequence[Reading]) -> None:
+        newest = self._newest_ms
+        for device_id, at_ms, *_ in readings:
+            if at_ms > newest.get(device_id, 0):
+                newest[device_id] = at_ms
+
     def _recall(self) -> None:
         is_open = Alert.objects.filter(alert_type=TYPE, is_resolved=False)
         self._open = set(is_open.values_list("device_id", flat=True))
         self._recall_at = self._clock() + RECALL_EVERY_S
 
     def _meet(self, device_id: int, readings: Sequence[Reading]) -> None:
-        """Learn at a device's first commit whether it tells of the past.
+        """Learn, before a device's first transition, whether its readings tell of the past.
 
-        It does if something newer was stored before this process started.
+        They do if something newer was stored before this process started.
         """
         stored = EnergyReading.objects.filter(device_id=device_id, timestamp__lte=self._started)
         newest = stored.order_by("-timestamp").values_list("timestamp", flat=True).first()
         brought_ms = max(one.timestamp_ms for one in readings if one.device_id == device_id)
-        self._newest_ms[device_id] = (
-            to_ms(newest) if newest is not None and to_ms(newest) > brought_ms else 0
-        )
+        if newest is not None and to_ms(newest) > brought_ms:
+            self._newest_ms[device_id] = max(to_ms(newest), self._newest_ms.get(device_id, 0))
+        self._met.add(device_id)
 
     def _open_incident(self, reading: Reading) -> None:
         try:

@@ -38,7 +38,7 @@ def add_user(
     """Add a person called NAME, with a home; the password is asked for."""
     open_installation(data_dir)
     from wattkeep.domain.calendar import is_time_zone
-    from wattkeep.monitoring.accounts import create_account
+    from wattkeep.monitoring.accounts import create_account, forget_setup_code
 
     if time_zone and not is_time_zone(time_zone):
         raise click.ClickException(
@@ -51,6 +51,7 @@ def add_user(
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     _check_password(name, password)
     create_account(name, password, time_zone=time_zone, is_admin=admin)
+    forget_setup_code()
     click.echo(f"Added {name}.")
 
 

@@ -30,13 +30,8 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
     first = naive_midnight.replace(tzinfo=zone, fold=0)
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == naive_midnight:
         return first.astimezone(UTC)
-    # Midnight does not exist: with fold=1 the zone answers with the offset after the jump, with
-    # fold=0 the one before it; the jump itself is where the two meet.
-    before = first.utcoffset() or timedelta()
-    low = naive_midnight.replace(tzinfo=UTC) - before
-    jump = low
-    while jump.astimezone(zone).date() < day:
-        jump += timedelta(minutes=1)
+    # Midnight does not exist. By the offset before the jump it would be at the jump or after it.
+    jump = naive_midnight.replace(tzinfo=UTC) - (first.utcoffset() or timedelta())
     while (jump - timedelta(minutes=1)).astimezone(zone).date() >= day:
         jump -= timedelta(minutes=1)
     return jump
@@ -61,7 +56,6 @@ def local_hours(day: date, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
         into_hour = timedelta(
             minutes=local.minute, seconds=local.second, microseconds=local.microsecond
         )
-        # A zone whose offset changes inside this hour must not skip the change.
         stop = min(start + HOUR - into_hour, end)
         hours.append((start, stop))
         start = stop

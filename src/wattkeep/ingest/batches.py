@@ -1,4 +1,7 @@
-"""What one request brought, and what became of it."""
+"""What one request brought, and what became of it.
+
+Not frozen: some are made for every request, and freezing triples what that costs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ if TYPE_CHECKING:
     from wattkeep.domain.readings import Reading
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Board:
     """How a board says it is; None where it did not say."""
 
@@ -37,7 +40,7 @@ class Windows:
     oldest: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
     """The readings of one request, all of one device.
 
@@ -59,7 +62,7 @@ class Batch:
         return max(1, len(self.readings) + silent)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stored:
     """What became of a batch once it was committed.
 

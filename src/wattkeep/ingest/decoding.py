@@ -8,7 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from wattkeep.domain.readings import (
+    EARLIEST_MS,
     MOST_AGE_S,
+    MOST_AHEAD_MS,
     Reading,
     TimeError,
     aged_ms,
@@ -128,7 +130,10 @@ def _decode_array(body: bytes, device_id: int, now_ms: int) -> Batch:
     batch = Batch(device_id, [], [], is_array=True)
     try:
         sent = _many.decode(body)
-        if len(sent) <= MOST_READINGS:
+        if (rows := _with_unix_times(sent, device_id, now_ms)) is not None:
+            batch.readings.extend(rows)
+            batch.stamped.extend([False] * len(rows))
+        elif len(sent) <= MOST_READINGS:
             for one in sent:
                 reading, stamped = _from_sent(one, device_id, now_ms, needs_time=True)
                 batch.readings.append(reading)
@@ -140,6 +145,38 @@ def _decode_array(body: bytes, device_id: int, now_ms: int) -> Batch:
     if not batch.readings:
         raise Refused(400, _nothing_accepted(batch))
     return batch
+
+
+def _with_unix_times(sent: list[Sent], device_id: int, now_ms: int) -> list[Reading] | None:
+    """Return an array's readings if each tells Unix seconds; their times are checked all at once.
+
+    None where one does not, or could not be stored: the slower way finds out which. Half the time
+    of a large array went into checking one by one.
+    """
+    if len(sent) > MOST_READINGS:
+        return None
+    try:
+        rows = [
+            Reading(
+                device_id,
+                round(one.timestamp * 1000),  # type: ignore[operator, arg-type]  # or TypeError
+                one.voltage,
+                one.current,
+                one.power,
+                one.energy,
+                one.frequency,
+                one.power_factor,
+            )
+            for one in sent
+            if one.age_s is None and one.voltage
+        ]
+    except (TypeError, OverflowError):
+        return None
+    if not rows or len(rows) < len(sent):
+        return None
+    times = [row.timestamp_ms for row in rows]
+    are_possible = min(times) >= EARLIEST_MS and max(times) <= now_ms + MOST_AHEAD_MS
+    return rows if are_possible else None
 
 
 def _decode_pieces(body: bytes, device_id: int, now_ms: int) -> Batch:

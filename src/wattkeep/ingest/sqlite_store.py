@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from wattkeep.ingest.stores import BootKey, BootRow, Event, Store, StoreUnavailable
@@ -21,6 +22,9 @@ INSERT = (
     "INSERT INTO monitoring_energyreading (device_id, timestamp, voltage, current, power,"
     " energy, frequency, power_factor) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+# One statement for a hundred rows takes two thirds of the time of a hundred statements.
+ROWS_A_STATEMENT = 100
+INSERT_MANY = INSERT + ", (?, ?, ?, ?, ?, ?, ?, ?)" * (ROWS_A_STATEMENT - 1)
 INSERT_IF_NEW = INSERT + " ON CONFLICT DO NOTHING"
 NOTE_CONTACT = (
     "INSERT INTO monitoring_deviceboot (device_id, boot, last_seq, ahead, first_seen, last_seen,"
@@ -92,18 +96,22 @@ class SqliteStore(Store):
         db = self._db
         db.execute("SAVEPOINT readings")
         try:
-            db.executemany(INSERT, readings)
+            whole = len(readings) - len(readings) % ROWS_A_STATEMENT
+            for start in range(0, whole, ROWS_A_STATEMENT):
+                rows = readings[start : start + ROWS_A_STATEMENT]
+                db.execute(INSERT_MANY, tuple(chain.from_iterable(rows)))
+            db.executemany(INSERT, readings[whole:])
         except sqlite3.IntegrityError:
             db.execute("ROLLBACK TO readings")
         else:
             return None
-        rows: list[Reading | None] = []
+        stored: list[Reading | None] = []
         for reading, ours_to_stamp in zip(readings, stamped, strict=True):
             row = reading
             while not (is_new := db.execute(INSERT_IF_NEW, row).rowcount) and ours_to_stamp:
                 row = row._replace(timestamp_ms=row.timestamp_ms + 1)
-            rows.append(row if is_new else None)
-        return rows
+            stored.append(row if is_new else None)
+        return stored
 
     def _lock_boots(self, keys: list[BootKey]) -> dict[BootKey, tuple[int, str]]:
         # BEGIN IMMEDIATE keeps every other writer out already.

@@ -15,7 +15,8 @@ class CreateClusteredModel(migrations.CreateModel):
     """CreateModel whose table is stored in primary key order on SQLite (`WITHOUT ROWID`).
 
     A device's readings lie side by side on the disk and the key is stored once: measured, 65
-    bytes a reading instead of 205. On PostgreSQL it is an ordinary table.
+    bytes a reading instead of 205. On PostgreSQL it is an ordinary table. The key's columns must be
+    the table's first: otherwise SQLite 3.40's integrity check sees NULLs that are not there.
     """
 
     def database_forwards(

@@ -175,15 +175,6 @@ class Migration(migrations.Migration):
                         serialize=False,
                     ),
                 ),
-                ("boot", models.CharField(default="", max_length=16)),
-                ("last_seq", models.BigIntegerField(default=0)),
-                ("ahead", models.TextField(blank=True, default="")),
-                ("first_seen", wattkeep.monitoring.fields.MillisecondField()),
-                ("last_seen", wattkeep.monitoring.fields.MillisecondField()),
-                ("firmware", models.CharField(blank=True, default="", max_length=32)),
-                ("uptime_s", models.BigIntegerField(null=True, verbose_name="uptime (s)")),
-                ("rssi_dbm", models.IntegerField(null=True, verbose_name="signal (dBm)")),
-                ("free_heap", models.IntegerField(null=True, verbose_name="free heap (bytes)")),
                 (
                     "device",
                     models.ForeignKey(
@@ -194,6 +185,15 @@ class Migration(migrations.Migration):
                         to="monitoring.device",
                     ),
                 ),
+                ("boot", models.CharField(default="", max_length=16)),
+                ("last_seq", models.BigIntegerField(default=0)),
+                ("ahead", models.TextField(blank=True, default="")),
+                ("first_seen", wattkeep.monitoring.fields.MillisecondField()),
+                ("last_seen", wattkeep.monitoring.fields.MillisecondField()),
+                ("firmware", models.CharField(blank=True, default="", max_length=32)),
+                ("uptime_s", models.BigIntegerField(null=True, verbose_name="uptime (s)")),
+                ("rssi_dbm", models.IntegerField(null=True, verbose_name="signal (dBm)")),
+                ("free_heap", models.IntegerField(null=True, verbose_name="free heap (bytes)")),
             ],
             options={
                 "db_table": "monitoring_deviceboot",
@@ -213,6 +213,16 @@ class Migration(migrations.Migration):
                         serialize=False,
                     ),
                 ),
+                (
+                    "device",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="readings",
+                        to="monitoring.device",
+                    ),
+                ),
                 ("timestamp", wattkeep.monitoring.fields.MillisecondField()),
                 ("voltage", models.FloatField(verbose_name="voltage (V)")),
                 ("current", models.FloatField(verbose_name="current (A)")),
@@ -225,16 +235,6 @@ class Migration(migrations.Migration):
                 ),
                 ("frequency", models.FloatField(verbose_name="frequency (Hz)")),
                 ("power_factor", models.FloatField()),
-                (
-                    "device",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="readings",
-                        to="monitoring.device",
-                    ),
-                ),
             ],
             options={
                 "db_table": "monitoring_energyreading",
@@ -256,16 +256,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "kind",
-                    models.CharField(
-                        choices=[("boot", "Board started"), ("silent", "Meter did not answer")],
-                        max_length=16,
-                    ),
-                ),
-                ("timestamp", wattkeep.monitoring.fields.MillisecondField()),
-                ("until", wattkeep.monitoring.fields.MillisecondField()),
-                ("windows", models.BigIntegerField(default=0)),
-                (
                     "device",
                     models.ForeignKey(
                         db_constraint=False,
@@ -275,6 +265,16 @@ class Migration(migrations.Migration):
                         to="monitoring.device",
                     ),
                 ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("boot", "Board started"), ("silent", "Meter did not answer")],
+                        max_length=16,
+                    ),
+                ),
+                ("timestamp", wattkeep.monitoring.fields.MillisecondField()),
+                ("until", wattkeep.monitoring.fields.MillisecondField()),
+                ("windows", models.BigIntegerField(default=0)),
             ],
             options={
                 "db_table": "monitoring_meterevent",
