@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from chaos.installation import Installation, Sqlite
 from wattkeep.domain.readings import Reading
 from wattkeep.ingest.batches import Batch
@@ -13,7 +11,6 @@ COUNT = 300
 NOW_MS = 1_790_000_000_000
 
 
-@pytest.mark.xfail(strict=True, reason="each reading tries every millisecond that is taken")
 def test_readings_of_one_age_cost_a_few_statements_each(tmp_path):
     folder = tmp_path / "data"
     Installation(folder, Sqlite(folder), ["up"], tmp_path / "log").make_devices(1)

@@ -7,12 +7,13 @@ import struct
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from django.db import connection as django_connection
 from psycopg import errors
 
+from wattkeep.domain.free_instants import FreeInstants
 from wattkeep.domain.instants import to_ms
 from wattkeep.domain.readings import Reading
 from wattkeep.ingest.stores import BootKey, BootRow, Event, Store, StoreUnavailable
@@ -163,22 +164,28 @@ class PostgresStore(Store):
     def _insert(self, readings: list[Reading], stamped: list[bool]) -> list[Reading | None] | None:
         if len(readings) >= COPY_FROM and self._copy(readings):
             return None
-        rows: list[Reading | None] = list(readings)
-        waiting = list(range(len(readings)))
+        free = FreeInstants()
+        rows = [
+            _place(row, free) if ours_to_stamp else row
+            for row, ours_to_stamp in zip(readings, stamped, strict=True)
+        ]
+        stored: list[Reading | None] = list(rows)
+        waiting = list(range(len(rows)))
         while waiting:
-            inserted = self._insert_new([cast("Reading", rows[index]) for index in waiting])
+            inserted = self._insert_new([rows[index] for index in waiting])
             left = []
             for index in waiting:
-                row = cast("Reading", rows[index])
+                row = rows[index]
                 key = row.device_id, row.timestamp_ms
                 if key in inserted:
                     inserted.remove(key)
+                    stored[index] = row
                 elif stamped[index]:
                     left.append(index)
                 else:
-                    rows[index] = None
-            waiting = self._move_on(rows, left)
-        return rows
+                    stored[index] = None
+            waiting = self._move_on(rows, stored, left, free)
+        return stored
 
     def _insert_new(self, rows: list[Reading]) -> set[tuple[int, int]]:
         """Insert those whose device and instant are free; return these pairs."""
@@ -194,20 +201,28 @@ class PostgresStore(Store):
             return False
         return True
 
-    def _move_on(self, rows: list[Reading | None], left: list[int]) -> list[int]:
-        """Move readings whose millisecond is taken to the next one; return which still wait.
+    def _move_on(
+        self,
+        rows: list[Reading],
+        stored: list[Reading | None],
+        left: list[int],
+        free: FreeInstants,
+    ) -> list[int]:
+        """Move readings whose millisecond is taken to a free one; return which still wait.
 
         On a second try the taker may be the reading itself, stored by the first.
         """
         if not left:
             return left
-        pending = [cast("Reading", rows[index]) for index in left]
-        known = self._known(pending) if self._is_retry else {}
+        known = self._known([rows[index] for index in left]) if self._is_retry else {}
         still = []
-        for index, row in zip(left, pending, strict=True):
+        for index in left:
+            row = rows[index]
             if known.pop((row.device_id, row.timestamp_ms), None) == row:
+                stored[index] = row
                 continue
-            rows[index] = row._replace(timestamp_ms=row.timestamp_ms + 1)
+            free.take(row.device_id, row.timestamp_ms)
+            rows[index] = _place(row, free)
             still.append(index)
         return still
 
@@ -283,6 +298,13 @@ class DistributedStore(PostgresStore):
         if self._known(readings) or len({row[:2] for row in readings}) < len(readings):
             return False
         return super()._copy(readings)
+
+
+def _place(row: Reading, free: FreeInstants) -> Reading:
+    """Return a reading at the next instant that nothing of this commit has, and take it."""
+    at_ms = free.find(row.device_id, row.timestamp_ms)
+    free.take(row.device_id, at_ms)
+    return row if at_ms == row.timestamp_ms else row._replace(timestamp_ms=at_ms)
 
 
 def _copy_rows(readings: list[Reading]) -> bytes:
