@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 NODE_OK = node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])\.'
 
-.PHONY: help setup demo run test lint bench clean screenshots frontend requirements
+.PHONY: help setup demo run test lint chaos fuzz bench clean screenshots frontend requirements
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -53,6 +53,12 @@ lint: setup  ## Check style, types, layers and what the repository holds
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_repository.py
+
+chaos: setup  ## Kill servers and databases under load for ten minutes
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest tests/chaos/test_storms.py -s $(ARGS)
+
+fuzz: setup  ## Send ten minutes of nonsense to the ingest endpoint
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest tests/ingest/test_fuzz.py -s $(ARGS)
 
 bench: setup  ## Measure what matters, side by side
 	$(BIN)/python benchmarks/ingest.py
