@@ -20,6 +20,7 @@ from wattkeep.ingest.keys import KeyCache
 from wattkeep.ingest.limits import RateLimit
 from wattkeep.ingest.stores import open_store
 from wattkeep.ingest.writer import Writer
+from wattkeep.tether import tether_to_parent
 
 if TYPE_CHECKING:
     from wattkeep.ingest.endpoint import Message, Receive, Send
@@ -57,6 +58,7 @@ class Application:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                tether_to_parent()
                 _collect_less_garbage()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":

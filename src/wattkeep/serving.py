@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import resource
 import signal
 import socket
@@ -16,6 +17,8 @@ from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.embed import Server
+
+from wattkeep.tether import PARENT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +82,8 @@ def serve_workers(host: str, port: int, workers: int, on_ready: Callable[[], Non
     """Serve in `workers` processes that share the port; one that dies is started anew."""
     # Forking would hand every worker this process's database connections and threads.
     multiprocessing.set_start_method("spawn", force=True)
+    # Without us nobody would restart or end them, and they would keep the port.
+    os.environ[PARENT_VARIABLE] = str(os.getpid())
     server = Granian(
         "wattkeep.asgi:application",
         address=host,

@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 import stat
+import time
 
 import pytest
 
@@ -141,3 +142,21 @@ def test_user_who_was_added_can_log_in_and_see_the_device(server):
     body = browser.get(f"/api/realtime/{device}/").body
     assert (body["power"], body["status"]) == (540.67, "online")
     browser.close()
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    port = free_port()
+    words = ("serve", "--workers", 2, "--host", "127.0.0.1", "--port", port)
+    with Process(*words, "--data-dir", tmp_path / "data", log=tmp_path / "log") as server:
+        assert server.line() == f"Wattkeep is running at http://127.0.0.1:{port} with 2 workers"
+
+        server.end(signal.SIGKILL)
+
+    def is_free():
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+
+    deadline = time.monotonic() + 30
+    while not is_free():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

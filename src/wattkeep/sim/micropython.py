@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from importlib import import_module
 
-from wattkeep.sim.tether import tether_to_parent
+from wattkeep.tether import tether_to_parent
 
 WHEEL_MODULE = "micropython_unix"
 

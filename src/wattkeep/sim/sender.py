@@ -12,7 +12,7 @@ from pathlib import Path
 import urllib3
 
 from wattkeep.sim.modbus import open_frame, seal_frame
-from wattkeep.sim.tether import tether_to_parent
+from wattkeep.tether import tether_to_parent
 
 REQUEST = seal_frame(bytes((0xF8, 0x04, 0, 0, 0, 10)))
 REPLY_BYTES = 25

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import wattkeep
-from wattkeep.sim.tether import PARENT_VARIABLE
+from wattkeep.tether import PARENT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
