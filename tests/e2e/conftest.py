@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.e2e)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if path is None:
@@ -37,7 +37,7 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(chromium, tmp_path_factory):
     running = Running(tmp_path_factory.mktemp("server"))
     running.add_user("ada")
@@ -51,7 +51,7 @@ def device(server, request):
     return server.add_device(request.node.name[5:60], "ada")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def login_state(chromium, server, tmp_path_factory):
     """Log in once; return the file with the session's cookie."""
     path = tmp_path_factory.mktemp("login") / "state.json"
