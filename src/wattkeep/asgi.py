@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 from typing import TYPE_CHECKING, Any
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
     from wattkeep.ingest.endpoint import Message, Receive, Send
 
 
+PAGES_AT_ONCE = 4
+MOST_PAGES_WAITING = 500
+
+
 class Application:
     """Routes a reading's way in past Django, and everything else to it."""
 
     def __init__(self) -> None:
+        self._pages = asyncio.Semaphore(PAGES_AT_ONCE)
+        self._pages_waiting = 0
         self._watch = HighPowerWatch(settings.HIGH_POWER_W)
         self._writer = Writer(open_store(), after_commit=self._watch.judge_later)
         self._ingest = IngestEndpoint(
@@ -46,11 +53,28 @@ class Application:
             elif scope["path"] == "/healthz":
                 await send_json(send, 200, {"status": "ok"}, [])
             else:
-                await django_application(scope, receive, send)  # type: ignore[arg-type]  # it sends dicts
+                await self._answer_page(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
             raise ValueError(f"Wattkeep does not speak {scope['type']}.")
+
+    async def _answer_page(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Let Django answer, a few requests at a time: readings come first.
+
+        Each takes a thread, and a stranger's log-in attempts take its processor for long.
+        """
+        if self._pages_waiting >= MOST_PAGES_WAITING:
+            await send_json(
+                send, 503, {"error": "Too many requests wait."}, [(b"retry-after", b"5")]
+            )
+            return
+        self._pages_waiting += 1
+        try:
+            async with self._pages:
+                await django_application(scope, receive, send)  # type: ignore[arg-type]  # it sends dicts
+        finally:
+            self._pages_waiting -= 1
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Follow the server's start and stop; at the stop, finish what was accepted."""

@@ -75,17 +75,17 @@ _sqlite_options: dict[str, Any] = {
     ),
 }
 
+# Each request has a thread, and so a connection, of its own under ASGI: one kept open would never
+# be used again.
 DATABASE_URL = os.environ.get("WATTKEEP_DATABASE_URL", "")
 DATABASES: dict[str, Any]
 if DATABASE_URL:
-    DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60)}
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=0)}
 else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": DATA_DIR / "wattkeep.sqlite3",
-            "CONN_MAX_AGE": None,
         }
     }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":

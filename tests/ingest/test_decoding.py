@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from wattkeep.domain.readings import Reading
 from wattkeep.ingest.batches import Refused
 from wattkeep.ingest.decoding import decode
-from wattkeep.ingest.specification import MOST_READINGS, EnergyReadingCreateSerializer
+from wattkeep.ingest.specification import (
+    MOST_READINGS,
+    MOST_UNUSUAL,
+    EnergyReadingCreateSerializer,
+)
 
 NOW_MS = 1_795_000_000_123
 GOOD = {
@@ -253,3 +257,33 @@ def test_fast_way_and_specification_agree(data):
 def test_no_bytes_at_all_cause_anything_but_a_refusal(raw):
     with pytest.raises(Refused):
         decode(raw, 7, NOW_MS)
+
+
+# -- what a device could do to everybody else ------------------------------------------------
+
+
+def test_a_long_text_for_a_time_is_refused_without_being_multiplied():
+    row = {**GOOD, "timestamp": "A" * 1_990_000}
+
+    status, told = refusal(json.dumps([row]).encode())
+
+    assert (status, told["accepted"]) == (400, 0)
+
+
+def test_only_some_unusual_elements_are_looked_at():
+    good = [{**GOOD, "timestamp": 1_794_000_000 + n} for n in range(50)]
+    texts = [{**GOOD, "timestamp": 1_794_100_000 + n, "power": "1"} for n in range(5000)]
+
+    batch = decode(json.dumps(texts + good).encode(), 7, NOW_MS)
+
+    assert len(batch.readings) == MOST_UNUSUAL + 50
+    assert len(batch.rejected) == 5000 - MOST_UNUSUAL
+    assert "Not looked at" in batch.rejected[-1][1]["non_field_errors"][0]
+
+
+@pytest.mark.parametrize(("field", "value"), [("power", 1.7e308), ("energy", 1.7e308)])
+def test_what_no_meter_can_count_is_refused_one_by_one_and_in_arrays(field, value):
+    assert list(refusal(body(**{field: value}))[1]) == [field]
+
+    row = {**GOOD, field: value, "timestamp": 1_794_000_000}
+    assert list(refusal(json.dumps([row]).encode())[1]["rejected"][0]["errors"]) == [field]

@@ -97,6 +97,10 @@ def test_a_backlog_tells_the_oldest_number_the_board_has():
     assert decode(envelope(row(40), row(41, 0, 4)), 7, NOW_MS).windows.oldest == 0
 
 
+def test_a_refused_first_row_of_a_backlog_tells_the_oldest_number_too():
+    assert decode(envelope(row(40, 0, 4, _2=9999), row(41)), 7, NOW_MS).windows.oldest == 40
+
+
 def test_odd_news_of_the_board_loses_no_reading():
     batch = decode(
         envelope(row(1), uptime_s="long", firmware=["x"], rssi_dbm=1e99, free_heap=None), 7, NOW_MS

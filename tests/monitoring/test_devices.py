@@ -82,7 +82,7 @@ def test_change_that_fails_raises_nothing(owner):
     from django.db import transaction
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        second.save()
+        second.save(update_fields=["key_hash"])
 
     assert change() == before
 
@@ -132,3 +132,15 @@ def test_secret_comes_back_only_under_its_own_key(settings):
     settings.SECRET_KEY = "another installation's"
     with pytest.raises(SecretUnreadableError, match="secret key"):
         decrypt(stored)
+
+
+def test_a_change_does_not_bring_back_a_key_replaced_meanwhile(owner):
+    device, _ = create_device(owner, "House")
+    elsewhere = Device.objects.get(pk=device.pk)
+    key = replace_key(elsewhere)
+
+    device.name = "Shed"
+    device.save()
+
+    device.refresh_from_db()
+    assert (device.name, bytes(device.key_hash)) == ("Shed", key_hash(key))

@@ -8,8 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from django.db import Error, IntegrityError, close_old_connections, connection, transaction
-from django.utils import timezone
+from django.db import IntegrityError, close_old_connections, connection, transaction
 
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.thresholds import Transition, judge
@@ -24,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 TYPE = Alert.Type.HIGH_POWER
 RECALL_EVERY_S = 5.0
+# Commits that wait to be judged; beyond that the oldest are let go, a newer one says what is true.
+MOST_WAITING = 1000
 
 
 class HighPowerWatch:
@@ -40,9 +41,7 @@ class HighPowerWatch:
         self._open: set[int] = set()
         self._recall_at = 0.0
         self._newest_ms: dict[int, int] = {}
-        self._met: set[int] = set()
         self._is_judging = False
-        self._started = timezone.now()
         self._waiting: list[Sequence[Reading]] = []
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "wattkeep-alerts")
@@ -56,6 +55,8 @@ class HighPowerWatch:
             if is_idle and self._clock() < self._recall_at and self._are_calm(readings):
                 self._note_newest(readings)
                 return
+            if len(self._waiting) >= MOST_WAITING:
+                del self._waiting[0]
             self._waiting.append(readings)
             is_first = not self._is_judging
             self._is_judging = True
@@ -78,7 +79,8 @@ class HighPowerWatch:
             for readings in waiting:
                 try:
                     self.judge(readings)
-                except Error:
+                except Exception:
+                    # Whatever it is, later readings must still be judged.
                     logger.exception("alerts could not be written; the next reading tries again")
                     self._recall_at = 0.0
                     connection.close()
@@ -90,17 +92,19 @@ class HighPowerWatch:
         if self._are_calm(readings):
             self._note_newest(readings)
             return
-        for device_id in {reading.device_id for reading in readings} - self._met:
-            self._meet(device_id, readings)
+        brought = dict(sorted((one.device_id, one.timestamp_ms) for one in readings))
         for reading in sorted(readings, key=lambda one: one.timestamp_ms):
             # What came late tells of the past: it neither opens nor closes.
             if reading.timestamp_ms <= self._newest_ms.get(reading.device_id, 0):
                 continue
-            match judge(reading.power, self._limit_w, is_open=reading.device_id in self._open):
-                case Transition.OPEN:
-                    self._open_incident(reading)
-                case Transition.CLOSE:
-                    self._close_incident(reading)
+            is_open = reading.device_id in self._open
+            transition = judge(reading.power, self._limit_w, is_open=is_open)
+            if transition is not Transition.NONE and self._is_past(brought, reading.device_id):
+                continue
+            if transition is Transition.OPEN:
+                self._open_incident(reading)
+            elif transition is Transition.CLOSE:
+                self._close_incident(reading)
             self._newest_ms[reading.device_id] = reading.timestamp_ms
 
     def _are_calm(self, readings: Sequence[Reading]) -> bool:
@@ -121,17 +125,17 @@ class HighPowerWatch:
         self._open = set(is_open.values_list("device_id", flat=True))
         self._recall_at = self._clock() + RECALL_EVERY_S
 
-    def _meet(self, device_id: int, readings: Sequence[Reading]) -> None:
-        """Learn, before a device's first transition, whether its readings tell of the past.
+    def _is_past(self, brought: dict[int, int], device_id: int) -> bool:
+        """Tell whether something newer is stored than what this commit brought of a device.
 
-        They do if something newer was stored before this process started.
+        Another process, or this one before it was restarted, may have stored it.
         """
-        stored = EnergyReading.objects.filter(device_id=device_id, timestamp__lte=self._started)
+        stored = EnergyReading.objects.filter(device_id=device_id)
         newest = stored.order_by("-timestamp").values_list("timestamp", flat=True).first()
-        brought_ms = max(one.timestamp_ms for one in readings if one.device_id == device_id)
-        if newest is not None and to_ms(newest) > brought_ms:
-            self._newest_ms[device_id] = max(to_ms(newest), self._newest_ms.get(device_id, 0))
-        self._met.add(device_id)
+        if newest is None or to_ms(newest) <= brought[device_id]:
+            return False
+        self._newest_ms[device_id] = max(to_ms(newest), self._newest_ms.get(device_id, 0))
+        return True
 
     def _open_incident(self, reading: Reading) -> None:
         try:

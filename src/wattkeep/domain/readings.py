@@ -10,6 +10,10 @@ from wattkeep.domain.instants import to_ms
 EARLIEST_MS = to_ms(datetime(2020, 1, 1, tzinfo=UTC))
 MOST_AHEAD_MS = 60_000
 MOST_AGE_S = 31_536_000
+MOST_TIME_LETTERS = 64
+# Twice what the ranges of voltage and current allow.
+MOST_POWER_W = 100_000
+MOST_ENERGY_KWH = 1e9
 
 
 class Reading(NamedTuple):
@@ -51,7 +55,7 @@ def instant_ms(value: str | float, now_ms: int) -> int:
 
 def _iso_ms(text: str) -> int:
     try:
-        instant = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text[:MOST_TIME_LETTERS])
     except ValueError:
         raise TimeError(
             "Write ISO 8601 with an offset, e.g. 2026-11-23T10:00:00Z, or Unix seconds."
@@ -73,7 +77,7 @@ def aged_ms(age_s: float, now_ms: int) -> int:
     return ms
 
 
-def impossibility(voltage: float, current: float, power: float) -> str | None:
+def impossibility(voltage: float, current: float, power: float, energy: float = 0.0) -> str | None:
     """Say why no meter can have measured this, or None if one can.
 
     A meter without mains does not answer. What arrives as 0 V with a load is a driver that took
@@ -81,4 +85,8 @@ def impossibility(voltage: float, current: float, power: float) -> str | None:
     """
     if voltage == 0 and (power > 0 or current > 0):
         return f"0 V with {power:g} W and {current:g} A cannot be: the meter did not answer."
+    if power > MOST_POWER_W:
+        return f"{power:g} W cannot be: 500 V and 100 A make at most 50,000 W."
+    if energy > MOST_ENERGY_KWH:
+        return f"{energy:g} kWh cannot be: that is more than a country uses in a day."
     return None

@@ -11,6 +11,8 @@ from wattkeep.domain.readings import (
     EARLIEST_MS,
     MOST_AGE_S,
     MOST_AHEAD_MS,
+    MOST_ENERGY_KWH,
+    MOST_POWER_W,
     Reading,
     TimeError,
     aged_ms,
@@ -19,7 +21,17 @@ from wattkeep.domain.readings import (
 )
 from wattkeep.ingest.batches import Batch, Refused
 from wattkeep.ingest.envelopes import decode_envelope, looks_like_envelope
-from wattkeep.ingest.specification import MOST_READINGS, EnergyReadingCreateSerializer, plain_errors
+from wattkeep.ingest.specification import (
+    MOST_READINGS,
+    MOST_UNUSUAL,
+    EnergyReadingCreateSerializer,
+    plain_errors,
+)
+
+TOO_MANY_UNUSUAL = (
+    f"Not looked at: more than {MOST_UNUSUAL} readings of this request are wrong or unusual."
+    " Send values as JSON numbers, and fewer readings at once."
+)
 
 AtLeastZero = Annotated[float, Meta(ge=0)]
 
@@ -82,7 +94,7 @@ def _from_sent(
             ms, stamped = now_ms, True
     except (TimeError, OverflowError):
         raise _NotPlain from None
-    if impossibility(sent.voltage, sent.current, sent.power):
+    if impossibility(sent.voltage, sent.current, sent.power, sent.energy):
         raise _NotPlain
     return (
         Reading(
@@ -159,7 +171,7 @@ def _with_unix_times(sent: list[Sent], device_id: int, now_ms: int) -> list[Read
         rows = [
             Reading(
                 device_id,
-                round(one.timestamp * 1000),  # type: ignore[operator, arg-type]  # or TypeError
+                round(one.timestamp * 1000),
                 one.voltage,
                 one.current,
                 one.power,
@@ -168,7 +180,12 @@ def _with_unix_times(sent: list[Sent], device_id: int, now_ms: int) -> list[Read
                 one.power_factor,
             )
             for one in sent
-            if one.age_s is None and one.voltage
+            # A text times 1,000 is a very long text: only numbers come this far.
+            if type(one.timestamp) is float
+            and one.age_s is None
+            and one.voltage
+            and one.power <= MOST_POWER_W
+            and one.energy <= MOST_ENERGY_KWH
         ]
     except (TypeError, OverflowError):
         return None
@@ -188,6 +205,7 @@ def _decode_pieces(body: bytes, device_id: int, now_ms: int) -> Batch:
         _parse(body)  # says what is wrong with it
         raise Refused(400, {"detail": "JSON parse error"}) from None
     _check_count(len(pieces))
+    unusual = 0
     for index, piece in enumerate(pieces):
         try:
             try:
@@ -195,15 +213,23 @@ def _decode_pieces(body: bytes, device_id: int, now_ms: int) -> Batch:
                     _one.decode(piece), device_id, now_ms, needs_time=True
                 )
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _NotPlain):
-                reading, stamped = _by_specification(
-                    _parse(bytes(piece)), device_id, now_ms, needs_time=True
-                )
+                unusual += 1
+                reading, stamped = _judge_unusual(piece, device_id, now_ms, unusual)
         except Refused as refusal:
             batch.rejected.append((index, refusal.body))
         else:
             batch.readings.append(reading)
             batch.stamped.append(stamped)
     return batch
+
+
+def _judge_unusual(
+    piece: msgspec.Raw, device_id: int, now_ms: int, count: int
+) -> tuple[Reading, bool]:
+    """Put an element to the specification, which takes a millisecond: not for thousands of them."""
+    if count > MOST_UNUSUAL:
+        raise Refused(400, {"non_field_errors": [TOO_MANY_UNUSUAL]})
+    return _by_specification(_parse(bytes(piece)), device_id, now_ms, needs_time=True)
 
 
 def _check_count(count: int) -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 PATHS = frozenset({"/api/energy-data/", "/api/energy-data"})
 MOST_BYTES = 2 * 1024 * 1024
 RETRY_STORE_S = 5
+# A post costs one from its device's bucket, and one more for each so many readings.
+READINGS_A_POST = 100
 UNAVAILABLE = "Readings cannot be stored now; nothing was."
 
 _encode = msgspec.json.Encoder().encode
@@ -86,6 +88,7 @@ class IngestEndpoint:
             raise _TryLater(429, "Too many requests from this device.", math.ceil(wait_s))
         now_ms = int(self._clock() * 1000)
         batch = self._decode(body, identity, now_ms, is_signed=bool(headers.signature))
+        self._limit.charge(identity.device_id, batch.size // READINGS_A_POST)
         try:
             stored = await self._writer.write(batch, now_ms)
         except StoreUnavailable:

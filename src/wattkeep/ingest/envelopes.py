@@ -12,6 +12,7 @@ from wattkeep.domain.readings import MOST_AGE_S, Reading, impossibility
 from wattkeep.ingest.batches import Batch, Board, Refused, Windows
 from wattkeep.ingest.specification import (
     MOST_READINGS,
+    MOST_UNUSUAL,
     EnergyReadingCreateSerializer,
     plain_errors,
 )
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MOST_SEQ = 2**62
 MOST_INT32 = 2**31 - 1
 WAS_BUFFERED = 4
+FLAGS = 9
 MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 Whole = Annotated[int, Meta(ge=0, le=MOST_SEQ)]
@@ -127,8 +129,9 @@ def _add(batch: Batch, index: int, window: Window, now_ms: int) -> None:
         window.frequency_dhz / 10,  # type: ignore[operator]
         window.power_factor_c / 100,  # type: ignore[operator]
     )
-    if reason := impossibility(reading.voltage, reading.current, reading.power):
-        _refuse(batch, index, window, {"voltage": [reason]})
+    if reason := impossibility(reading.voltage, reading.current, reading.power, reading.energy):
+        blamed = "voltage" if reading.voltage == 0 else "non_field_errors"
+        _refuse(batch, index, window, {blamed: [reason]})
         return
     batch.readings.append(reading)
     batch.stamped.append(True)
@@ -154,7 +157,15 @@ def _judge_raw(batch: Batch, index: int, raw: msgspec.Raw) -> Window | None:
         assert batch.windows is not None  # noqa: S101 - envelopes have windows
         # The number is readable: refused for good, so that the board does not send it again.
         batch.windows.refused.append(row[0])
-        errors = _row_errors(row) or errors
+        if (
+            index == 0
+            and len(row) > FLAGS
+            and type(row[FLAGS]) is int
+            and row[FLAGS] & WAS_BUFFERED
+        ):
+            batch.windows.oldest = row[0]
+        if len(batch.rejected) < MOST_UNUSUAL:
+            errors = _row_errors(row) or errors
     batch.rejected.append((index, errors))
     return None
 

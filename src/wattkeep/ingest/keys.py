@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.core import signing
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import Error, connection
 
 from wattkeep.domain.keys import key_hash
 from wattkeep.monitoring.models import Device, KeyChange
@@ -32,6 +32,7 @@ MOST_KEPT_S = 300.0
 MOST_KNOWN = 200_000
 MOST_UNKNOWN = 10_000
 MOST_A_QUERY = 500
+MOST_PREFIX_LETTERS = 16
 
 LOCAL_PREFIX = "local:"
 LOCAL_SECONDS = 3600
@@ -76,7 +77,7 @@ class KeyCache:
 
     Every process notices a change within a second, by one query a second while requests arrive;
     nobody waits for that one. Keys that are not known are looked up together, one query for all
-    that wait. Unknown ones are remembered too, a bounded number: guessing costs no query each.
+    that wait. Unknown ones are remembered too, a bounded number of them.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -87,6 +88,7 @@ class KeyCache:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_looking = False
         self._next_check = 0.0
+        self._must_wait: asyncio.Task[None] | None = None
         self._change = -1
         self._thread = ThreadPoolExecutor(1, "wattkeep-keys")
 
@@ -109,13 +111,21 @@ class KeyCache:
         Raises:
             KeysUnavailable: the database cannot be asked now.
         """
+        if len(prefix) > MOST_PREFIX_LETTERS:
+            return None
         return await self._look_up(_Name("prefix", prefix))
 
     async def _look_up(self, name: _Name) -> Identity | None:
         now = self._clock()
         if now >= self._next_check:
+            is_long_ago = now >= self._next_check + CHANGE_CHECK_S
             self._next_check = now + CHANGE_CHECK_S
-            self._start(self._drop_if_changed())
+            check = self._start(self._drop_if_changed())
+            if is_long_ago:
+                self._must_wait = check
+        if self._must_wait is not None and not self._must_wait.done():
+            # After a quiet time nobody is judged by what was true before it.
+            await asyncio.shield(self._must_wait)
         entry = self._known.get(name) or self._unknown.get(name)
         if entry is not None and entry.until > now:
             return entry.identity
@@ -128,10 +138,11 @@ class KeyCache:
         # Shielded: others may wait for the same key when this client goes away.
         return await asyncio.shield(future)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _look_up_waiting(self) -> None:
         try:
@@ -189,10 +200,14 @@ def _fail(futures: Iterable[asyncio.Future[Identity | None]], error: KeysUnavail
 
 
 def _with_connection(question: Callable[..., T], *args: object) -> T:
-    close_old_connections()
     try:
-        return question(*args)
-    except DatabaseError as error:
+        try:
+            return question(*args)
+        except Error:
+            # The connection may be one that the server has closed since: a new one decides.
+            connection.close()
+            return question(*args)
+    except Error as error:
         connection.close()
         raise KeysUnavailable(str(error)) from error
 

@@ -39,6 +39,12 @@ class RateLimit:
         self._buckets[device_id] = (left - 1, now)
         return 0.0
 
+    def charge(self, device_id: int, posts: float) -> None:
+        """Take more from the bucket for a large post; the next ones wait until it is made up."""
+        if self._rate > 0 and device_id in self._buckets:
+            left, at = self._buckets[device_id]
+            self._buckets[device_id] = (left - posts, at)
+
     def _forget_full(self, now: float) -> None:
         """Drop the buckets that have filled up again: they say nothing."""
         self._forget_at = now + FORGET_EVERY_S

@@ -10,10 +10,19 @@ from typing import Any
 
 from rest_framework import serializers
 
-from wattkeep.domain.readings import MOST_AGE_S, TimeError, aged_ms, impossibility, instant_ms
+from wattkeep.domain.readings import (
+    MOST_AGE_S,
+    MOST_POWER_W,
+    TimeError,
+    aged_ms,
+    impossibility,
+    instant_ms,
+)
 
 # The most readings of one request, as an array or in an envelope.
 MOST_READINGS = 10_000
+# The most elements of one request that are put to the specification one by one.
+MOST_UNUSUAL = 100
 
 
 class NumberField(serializers.FloatField):
@@ -75,9 +84,17 @@ class EnergyReadingCreateSerializer(serializers.Serializer):  # type: ignore[typ
             raise serializers.ValidationError(
                 {"timestamp": ["Each reading of an array needs its timestamp or age_s."]}
             )
-        if reason := impossibility(attrs["voltage"], attrs["current"], attrs["power"]):
-            raise serializers.ValidationError({"voltage": [reason]})
+        names = ("voltage", "current", "power", "energy")
+        if reason := impossibility(*(attrs[name] for name in names)):
+            raise serializers.ValidationError({_blamed(attrs): [reason]})
         return attrs
+
+
+def _blamed(attrs: dict[str, Any]) -> str:
+    """Return the field that an impossible reading's words are put to."""
+    if attrs["voltage"] == 0:
+        return "voltage"
+    return "power" if attrs["power"] > MOST_POWER_W else "energy"
 
 
 def plain_errors(serializer: serializers.BaseSerializer) -> dict[str, Any]:  # type: ignore[type-arg]

@@ -102,6 +102,8 @@ class Device(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    KEY_COLUMNS = frozenset({"key_hash", "key_prefix", "signing_key"})
+
     class Meta:
         ordering = ("name", "id")
 
@@ -109,6 +111,10 @@ class Device(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            # Whoever changes a name must not write back the key that was replaced meanwhile.
+            columns = {field.name for field in self._meta.concrete_fields} - self.KEY_COLUMNS
+            kwargs.setdefault("update_fields", columns - {"id"})
         with transaction.atomic():
             super().save(*args, **kwargs)
             KeyChange.note()
