@@ -12,6 +12,8 @@ import dj_database_url
 import platformdirs
 from django.core.exceptions import ImproperlyConfigured
 
+from wattkeep.domain.calendar import is_time_zone
+
 PACKAGE_DIR = Path(__file__).resolve().parent
 
 
@@ -197,6 +199,10 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 # What a new site starts with; each site's owner can change theirs.
 DEFAULT_SITE_TIME_ZONE = os.environ.get("WATTKEEP_TIME_ZONE", "")
+if DEFAULT_SITE_TIME_ZONE and not is_time_zone(DEFAULT_SITE_TIME_ZONE):
+    raise ImproperlyConfigured(
+        f"WATTKEEP_TIME_ZONE={DEFAULT_SITE_TIME_ZONE!r}: write a zone such as Europe/Paris."
+    )
 
 STATIC_URL = "static/"
 # Served from the package itself: nothing to collect, so `pip install` is the whole installation.
@@ -235,10 +241,17 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
+LOG_LEVEL = os.environ.get("WATTKEEP_LOG_LEVEL", "WARNING").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+    raise ImproperlyConfigured(
+        f"WATTKEEP_LOG_LEVEL={LOG_LEVEL!r}: write DEBUG, INFO, WARNING, ERROR or CRITICAL."
+    )
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("WATTKEEP_LOG_LEVEL", "WARNING")},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # Every address that is not there would be a line.
+    "loggers": {"django.request": {"level": "ERROR"}},
 }

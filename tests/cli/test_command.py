@@ -61,7 +61,7 @@ def test_port_that_is_taken_is_one_line(tmp_path):
 
     assert line == (
         f"Error: cannot listen at 127.0.0.1:{port}: Address already in use."
-        " Choose another with --port."
+        " Choose another with --port or --host."
     )
 
 

@@ -175,3 +175,9 @@ def test_every_zone_people_choose_from_is_one():
 
 def test_day_start_is_in_utc():
     assert day_start(date(2026, 7, 1), ZoneInfo("Asia/Tokyo")).tzinfo is UTC
+
+
+def test_files_that_name_no_place_are_no_zones():
+    assert not {"localtime", "Factory"} & set(time_zone_names())
+    assert not is_time_zone("localtime")
+    assert is_time_zone("Europe/Paris")

@@ -75,7 +75,7 @@ def test_adding_shows_the_key_once(as_owner, owner):
     assert first.content.decode().count(key) == 2  # alone and in the curl line
     assert "no-store" in first["Cache-Control"]
     assert key not in second.content.decode()
-    assert "This key was shown already" in second.content.decode()
+    assert "This key is not shown any more" in second.content.decode()
     assert "new_key" not in as_owner.session
 
 

@@ -36,7 +36,7 @@ def main() -> None:
 
     try:
         wattkeep(prog_name="wattkeep")
-    except (ImproperlyConfigured, DatabaseError, OSError) as error:
+    except (ImproperlyConfigured, DatabaseError, OSError, UnicodeError) as error:
         if isinstance(error, BrokenPipeError):  # e.g. `wattkeep device list | head -1`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)

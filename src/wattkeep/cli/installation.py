@@ -28,6 +28,8 @@ def open_installation(data_dir: Path | None, *, migrate: bool = True) -> None:
     if data_dir is not None:
         os.environ["WATTKEEP_DATA_DIR"] = str(data_dir.expanduser().resolve())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
+    # What we make holds password hashes and secrets: nobody else's business.
+    os.umask(0o077)
     from django.conf import settings
 
     try:

@@ -87,7 +87,7 @@ def run_server(
             connections.close_all()
             serving.serve_workers(host, port, workers, on_ready)
     except serving.PortTakenError as error:
-        raise click.ClickException(f"{error}. Choose another with --port.") from error
+        raise click.ClickException(f"{error}. Choose another with --port or --host.") from error
 
 
 def address(host: str, port: int) -> str:

@@ -7,18 +7,20 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 HOUR = timedelta(hours=1)
+# Files among the zones that name no place.
+NOT_ZONES = frozenset({"localtime", "Factory", "posixrules"})
 
 
 @lru_cache(maxsize=1)
 def time_zone_names() -> tuple[str, ...]:
     """Return the IANA zones people choose from, sorted."""
     skipped = ("Etc/", "posix/", "right/", "SystemV/")
-    return tuple(sorted(z for z in available_timezones() if not z.startswith(skipped)))
+    return tuple(sorted(z for z in available_timezones() - NOT_ZONES if not z.startswith(skipped)))
 
 
 def is_time_zone(name: str) -> bool:
-    """Tell whether `name` is an IANA time zone this system knows."""
-    return name in available_timezones()
+    """Tell whether `name` is an IANA time zone that this system, and a browser, knows."""
+    return name in available_timezones() and name not in NOT_ZONES
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:

@@ -87,8 +87,13 @@ def _read(path: Path) -> str | None:
 
 
 def is_setup_code(code: str) -> bool:
-    """Compare with the one-time code in constant time."""
-    return hmac.compare_digest(code.strip().encode(), setup_code().encode())
+    """Compare with the one-time code in constant time; only its digits count."""
+    digits = _digits(code)
+    return bool(digits) and hmac.compare_digest(digits, _digits(setup_code()))
+
+
+def _digits(code: str) -> bytes:
+    return "".join(sign for sign in code if sign in "0123456789").encode()
 
 
 def forget_setup_code() -> None:

@@ -89,6 +89,8 @@ class ReplayError(Exception):
         super().__init__(
             f"{reason}. {report.acknowledged:,} readings are acknowledged and stored; "
             "running it again goes on from there, and stores nothing twice"
+            if report.acknowledged
+            else f"{reason}. Nothing is acknowledged yet"
         )
         self.reason = reason
         self.report = report
