@@ -42,7 +42,7 @@ def test_first_person_gets_an_account_and_a_key(open_page, new_server):
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == key
     page.reload()
-    expect(page.get_by_role("heading", name="This key was shown already")).to_be_visible()
+    expect(page.get_by_role("heading", name="This key is not shown any more")).to_be_visible()
     assert key not in page.content()
     assert Device(new_server.address, 1, key).post(**READING) == 201
     page.get_by_role("link", name="Show the device").click()
