@@ -237,7 +237,7 @@ class PostgresStore(Store):
     def _lock_boots(self, keys: list[BootKey]) -> dict[BootKey, tuple[int, str]]:
         found = self._select_boots(keys)
         if missing := [key for key in keys if key not in found]:
-            made = {BootKey(*row) for row in self._db.execute(NEW_BOOTS, _boot_columns(missing))}
+            made = {BootKey(*row) for row in self._db.execute(NEW_BOOTS, _columns(missing))}
             if theirs := [key for key in missing if key not in made]:
                 found.update(self._select_boots(theirs))
         return found
@@ -245,27 +245,14 @@ class PostgresStore(Store):
     def _select_boots(self, keys: list[BootKey]) -> dict[BootKey, tuple[int, str]]:
         return {
             BootKey(row[0], row[1]): (row[2], row[3])
-            for row in self._db.execute(LOCK_BOOTS, _boot_columns(keys))
+            for row in self._db.execute(LOCK_BOOTS, _columns(keys))
         }
 
     def _save_boots(self, rows: list[BootRow]) -> None:
-        table = [
-            (
-                *row.key,
-                row.arrived.watermark,
-                row.arrived.runs_text(),
-                row.windows.arrived_ms,
-                row.windows.board.firmware,
-                row.windows.board.uptime_s,
-                row.windows.board.rssi_dbm,
-                row.windows.board.free_heap,
-            )
-            for row in rows
-        ]
-        self._db.execute(SAVE_BOOTS, [list(column) for column in zip(*table, strict=True)])
+        self._db.execute(SAVE_BOOTS, _columns([row.columns() for row in rows]))
 
     def _note_contacts(self, contacts: Sequence[tuple[int, int]]) -> None:
-        self._db.execute(NOTE_CONTACTS, [list(column) for column in zip(*contacts, strict=True)])
+        self._db.execute(NOTE_CONTACTS, _columns(contacts))
 
     def _silence_before(self, device_id: int, at_ms: int) -> Event | None:
         row = self._db.execute(SILENCE_BEFORE, [device_id, at_ms]).fetchone()
@@ -320,12 +307,9 @@ def _copy_rows(readings: list[Reading]) -> bytes:
     return b"".join([COPY_HEAD, *rows, COPY_END])
 
 
-def _columns(rows: list[Reading]) -> list[list[Any]]:
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Return a table of rows as one list a column, as `unnest` takes it."""
     return [list(column) for column in zip(*rows, strict=True)]
-
-
-def _boot_columns(keys: list[BootKey]) -> list[list[Any]]:
-    return [list(column) for column in zip(*keys, strict=True)]
 
 
 def open_postgres_store() -> PostgresStore:

@@ -151,22 +151,7 @@ class SqliteStore(Store):
         return found
 
     def _save_boots(self, rows: list[BootRow]) -> None:
-        self._db.executemany(
-            SAVE_BOOT,
-            [
-                (
-                    *row.key,
-                    row.arrived.watermark,
-                    row.arrived.runs_text(),
-                    row.windows.arrived_ms,
-                    row.windows.board.firmware,
-                    row.windows.board.uptime_s,
-                    row.windows.board.rssi_dbm,
-                    row.windows.board.free_heap,
-                )
-                for row in rows
-            ],
-        )
+        self._db.executemany(SAVE_BOOT, [row.columns() for row in rows])
 
     def _note_contacts(self, contacts: Sequence[tuple[int, int]]) -> None:
         self._db.executemany(NOTE_CONTACT, contacts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from itertools import chain, compress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
@@ -46,6 +46,20 @@ class BootRow(NamedTuple):
     key: BootKey
     arrived: Arrived
     windows: Windows
+
+    def columns(self) -> tuple[Any, ...]:
+        """Return device, boot, last number, runs, last seen (epoch ms) and how the board is."""
+        board = self.windows.board
+        return (
+            *self.key,
+            self.arrived.watermark,
+            self.arrived.runs_text(),
+            self.windows.arrived_ms,
+            board.firmware,
+            board.uptime_s,
+            board.rssi_dbm,
+            board.free_heap,
+        )
 
 
 class Event(NamedTuple):
