@@ -3,10 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.test import Client
 
-from wattkeep.monitoring.accounts import create_account
-from wattkeep.monitoring.devices import create_device
 from wattkeep.monitoring.models import DeviceBoot, EnergyReading
 
 PASSWORD = "lantern-orbit-7"
@@ -17,40 +14,6 @@ def _quick_and_apart(settings, tmp_path):
     settings.DATA_DIR = tmp_path
     settings.REGISTRATION = "closed"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture
-def owner(db):
-    return create_account("owner", PASSWORD, time_zone="Europe/Paris")
-
-
-@pytest.fixture
-def stranger(db):
-    return create_account("stranger", PASSWORD)
-
-
-@pytest.fixture
-def device(owner):
-    return create_device(owner, "House", location="Main panel")[0]
-
-
-@pytest.fixture
-def nobody():
-    return Client()
-
-
-@pytest.fixture
-def as_owner(owner):
-    client = Client()
-    client.force_login(owner)
-    return client
-
-
-@pytest.fixture
-def as_stranger(stranger):
-    client = Client()
-    client.force_login(stranger)
-    return client
 
 
 @pytest.fixture
