@@ -43,6 +43,13 @@ class Site(models.Model):
         default="EUR",
         validators=[RegexValidator(r"^[A-Z]{3}$", "Write three capital letters, e.g. EUR.")],
     )
+    keep_raw_days = models.PositiveIntegerField(
+        "keep single readings for (days)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(7), MaxValueValidator(36_500)],
+        help_text="Empty keeps every reading for good. Quarter-hour figures stay in any case.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -99,6 +106,11 @@ class Device(models.Model):
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(86_400)],
         help_text="How often it reports.",
+    )
+    has_counter = models.BooleanField(
+        "has an energy counter",
+        default=True,
+        help_text="Without one, energy is worked out from power.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -191,6 +203,14 @@ class MeterEvent(models.Model):
     class Kind(models.TextChoices):
         BOOT = "boot", "Board started"
         SILENT = "silent", "Meter did not answer"
+        # What the ledger makes out of the counter (domain/counter.py); it alone writes these.
+        RESET = "reset", "Counter was set to zero"
+        ROLLOVER = "rollover", "Counter ran over"
+        GLITCH = "glitch", "Counter was misread"
+        JITTER = "jitter", "Counter dipped"
+        JUMP = "jump", "Counter of another meter"
+        GAP = "gap", "No readings"
+        SWAP = "swap", "Meter or board was replaced"
 
     pk = models.CompositePrimaryKey("device_id", "kind", "timestamp")
     device = models.ForeignKey(
@@ -205,6 +225,11 @@ class MeterEvent(models.Model):
     until = MillisecondField()
     # Silence only: how many windows without an answer it is made of.
     windows = models.BigIntegerField(default=0)
+    # The counter before and after, and the energy that was counted in between.
+    before_wh = models.FloatField(null=True)
+    after_wh = models.FloatField(null=True)
+    energy_wh = models.FloatField(null=True)
+    note = models.TextField(default="", db_default="", blank=True)
 
     class Meta:
         db_table = "monitoring_meterevent"
@@ -214,10 +239,11 @@ class MeterEvent(models.Model):
 
 
 class EnergyReading(models.Model):
-    """What the meter said at one instant.
+    """What the meter said at one instant; a finished day moves into a ReadingBlock.
 
     Unique per device and time: a board that never saw our answer sends the same reading again,
-    and nobody may pay for it twice.
+    and nobody may pay for it twice. What arrives on the wire has all six values; history brought
+    in from elsewhere may have nothing but the counter.
     """
 
     pk = models.CompositePrimaryKey("device_id", "timestamp")
@@ -229,18 +255,191 @@ class EnergyReading(models.Model):
         related_name="readings",
     )
     timestamp = MillisecondField()
-    voltage = models.FloatField("voltage (V)")
-    current = models.FloatField("current (A)")
-    power = models.FloatField("power (W)")
+    voltage = models.FloatField("voltage (V)", null=True)
+    current = models.FloatField("current (A)", null=True)
+    power = models.FloatField("power (W)", null=True)
     energy = models.FloatField("energy (kWh)", help_text="The meter's counter.")
-    frequency = models.FloatField("frequency (Hz)")
-    power_factor = models.FloatField()
+    frequency = models.FloatField("frequency (Hz)", null=True)
+    power_factor = models.FloatField(null=True)
 
     class Meta:
         db_table = "monitoring_energyreading"
 
     def __str__(self) -> str:
         return f"{self.device_id} {self.timestamp:%Y-%m-%d %H:%M:%S} {self.power} W"
+
+
+class ReadingBlock(models.Model):
+    """One device's readings of one finished UTC day, each column compressed (`ledger/blocks`)."""
+
+    pk = models.CompositePrimaryKey("device_id", "day")
+    device = models.ForeignKey(
+        Device,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="blocks",
+    )
+    # The day's first instant.
+    day = MillisecondField()
+    format = models.PositiveSmallIntegerField()
+    count = models.PositiveIntegerField()
+    # CRC-32 over the columns as stored, in the order below.
+    checksum = models.BigIntegerField()
+    # Most charts show power: what they need comes first, SQLite reads a row from its front.
+    timestamps = models.BinaryField()
+    power = models.BinaryField()
+    energy = models.BinaryField()
+    voltage = models.BinaryField()
+    current = models.BinaryField()
+    frequency = models.BinaryField()
+    power_factor = models.BinaryField()
+
+    class Meta:
+        db_table = "monitoring_readingblock"
+
+    def __str__(self) -> str:
+        return f"{self.device_id} {self.day:%Y-%m-%d}: {self.count} readings"
+
+
+class EnergySlot(models.Model):
+    """One device's 15 minutes: energy used, and what the readings in them were like.
+
+    Made from readings alone, by `wattkeep.ledger`; made again whenever late ones arrive.
+    """
+
+    pk = models.CompositePrimaryKey("device_id", "start")
+    device = models.ForeignKey(
+        Device,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="slots",
+    )
+    start = MillisecondField()
+    # Thousandths of a watt-hour, whole: sums of them are exact.
+    measured_mwh = models.BigIntegerField(default=0)
+    estimated_mwh = models.BigIntegerField(default=0)
+    samples = models.PositiveIntegerField(default=0)
+    power_min = models.FloatField(null=True)
+    power_mean = models.FloatField(null=True)
+    power_max = models.FloatField(null=True)
+    voltage_min = models.FloatField(null=True)
+    voltage_mean = models.FloatField(null=True)
+    voltage_max = models.FloatField(null=True)
+    current_min = models.FloatField(null=True)
+    current_mean = models.FloatField(null=True)
+    current_max = models.FloatField(null=True)
+    frequency_min = models.FloatField(null=True)
+    frequency_mean = models.FloatField(null=True)
+    frequency_max = models.FloatField(null=True)
+    power_factor_min = models.FloatField(null=True)
+    power_factor_mean = models.FloatField(null=True)
+    power_factor_max = models.FloatField(null=True)
+    # What the counter's rules know at the end of the slot: from here they go on.
+    counter_at = MillisecondField(null=True)
+    counter_wh = models.FloatField(null=True)
+    counter_power_w = models.FloatField(null=True)
+    # Samples that wait to be confirmed or dropped, as JSON; nearly always none.
+    pending = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "monitoring_energyslot"
+
+    def __str__(self) -> str:
+        return f"{self.device_id} {self.start:%Y-%m-%d %H:%M}"
+
+
+class LedgerState(models.Model):
+    """How far a device's slots are made; locked while they are."""
+
+    device = models.OneToOneField(
+        Device,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        primary_key=True,
+        related_name="ledger_state",
+    )
+    # Everything that arrived before, and left no mark, is in the slots.
+    done_to = MillisecondField()
+    # Single readings before this are gone by retention: their slots can be made from nothing else.
+    raw_from = MillisecondField(null=True)
+
+    class Meta:
+        db_table = "monitoring_ledgerstate"
+
+    def __str__(self) -> str:
+        return f"{self.device_id} to {self.done_to:%Y-%m-%d %H:%M:%S}"
+
+
+class LedgerMark(models.Model):
+    """Readings older than the newest arrived: slots from `start` on must be made again.
+
+    Written in the transaction that stores such readings, so no crash can lose it.
+    """
+
+    pk = models.CompositePrimaryKey("device_id", "start")
+    device = models.ForeignKey(
+        Device,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="ledger_marks",
+    )
+    # The start of the slot of the oldest of them.
+    start = MillisecondField()
+
+    class Meta:
+        db_table = "monitoring_ledgermark"
+
+    def __str__(self) -> str:
+        return f"{self.device_id} from {self.start:%Y-%m-%d %H:%M}"
+
+
+class Correction(models.Model):
+    """A person's word on what an interval used; slots are never overwritten by it."""
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="corrections")
+    # Both at full quarter-hours: [start, end).
+    start = MillisecondField()
+    end = MillisecondField()
+    energy_wh = models.FloatField(
+        "energy (Wh)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="What was really used. Empty leaves the interval out of every sum.",
+    )
+    reason = models.CharField(max_length=200)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("start", "id")
+        indexes = (models.Index(fields=["device", "start"]),)
+
+    def __str__(self) -> str:
+        return f"{self.device_id} {self.start:%Y-%m-%d %H:%M}-{self.end:%Y-%m-%d %H:%M}"
+
+
+class Lease(models.Model):
+    """Which process does a periodic task, and until when nobody else may."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    holder = models.CharField(max_length=40)
+    until = models.DateTimeField()
+    # When the task last ended well, and what went wrong since.
+    done_at = models.DateTimeField(null=True)
+    error = models.TextField(default="", blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.holder} until {self.until:%H:%M:%S}"
 
 
 class Alert(models.Model):

@@ -224,17 +224,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("timestamp", wattkeep.monitoring.fields.MillisecondField()),
-                ("voltage", models.FloatField(verbose_name="voltage (V)")),
-                ("current", models.FloatField(verbose_name="current (A)")),
-                ("power", models.FloatField(verbose_name="power (W)")),
+                ("voltage", models.FloatField(null=True, verbose_name="voltage (V)")),
+                ("current", models.FloatField(null=True, verbose_name="current (A)")),
+                ("power", models.FloatField(null=True, verbose_name="power (W)")),
                 (
                     "energy",
                     models.FloatField(
                         help_text="The meter's counter.", verbose_name="energy (kWh)"
                     ),
                 ),
-                ("frequency", models.FloatField(verbose_name="frequency (Hz)")),
-                ("power_factor", models.FloatField()),
+                ("frequency", models.FloatField(null=True, verbose_name="frequency (Hz)")),
+                ("power_factor", models.FloatField(null=True)),
             ],
             options={
                 "db_table": "monitoring_energyreading",
@@ -268,13 +268,27 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("boot", "Board started"), ("silent", "Meter did not answer")],
+                        choices=[
+                            ("boot", "Board started"),
+                            ("silent", "Meter did not answer"),
+                            ("reset", "Counter was set to zero"),
+                            ("rollover", "Counter ran over"),
+                            ("glitch", "Counter was misread"),
+                            ("jitter", "Counter dipped"),
+                            ("jump", "Counter of another meter"),
+                            ("gap", "No readings"),
+                            ("swap", "Meter or board was replaced"),
+                        ],
                         max_length=16,
                     ),
                 ),
                 ("timestamp", wattkeep.monitoring.fields.MillisecondField()),
                 ("until", wattkeep.monitoring.fields.MillisecondField()),
                 ("windows", models.BigIntegerField(default=0)),
+                ("before_wh", models.FloatField(null=True)),
+                ("after_wh", models.FloatField(null=True)),
+                ("energy_wh", models.FloatField(null=True)),
+                ("note", models.TextField(blank=True, db_default="", default="")),
             ],
             options={
                 "db_table": "monitoring_meterevent",

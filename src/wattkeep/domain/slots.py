@@ -1,0 +1,275 @@
+"""Quarter-hours: readings folded into 15-minute UTC slots, each resumable from the one before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import chain, groupby, pairwise
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from wattkeep.domain.counter import CounterReader, CounterState, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from wattkeep.domain.counter import CounterEvent, Meter, Span, Swap
+
+SLOT_MS = 15 * 60_000
+HOUR_MS = 3_600_000
+HOURS_PER_WEEK = 168
+# 1970-01-01 was a Thursday: hour of week 0 is Monday, 00:00 UTC.
+MONDAY_OFFSET_H = 72
+MWH_PER_WH = 1000
+METRICS = ("power", "voltage", "current", "frequency", "power_factor")
+# Kinds of events that may come many times a minute: one a slot is kept, and counted.
+REPEATING = frozenset({"jitter", "glitch"})
+
+
+class Envelope(NamedTuple):
+    """Least, mean and greatest of a slot's values; None where there were none."""
+
+    least: float | None
+    mean: float | None
+    greatest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """15 minutes of a device: energy in mWh, what its readings were like, the counter's state."""
+
+    start_ms: int
+    measured_mwh: int
+    estimated_mwh: int
+    samples: int
+    envelopes: Mapping[str, Envelope]
+    state: CounterState
+
+
+class SlotEvent(NamedTuple):
+    """An event of the counter and how many times it happened within its slot."""
+
+    event: CounterEvent
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What came of a run of readings."""
+
+    slots: list[Slot]
+    events: list[SlotEvent]
+    state: CounterState
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Readings as columns: epoch ms ascending, and a value or NaN for each of them."""
+
+    timestamps: NDArray[np.int64]
+    values: Mapping[str, NDArray[np.float64]]
+
+    def __len__(self) -> int:
+        return len(self.timestamps)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a device's use is spread over the week: a weight for each UTC hour from Monday 00:00."""
+
+    weights: tuple[float, ...]
+
+    def weight(self, start_ms: int, end_ms: int) -> float:
+        """Return the weight of an interval within one hour."""
+        hour = (start_ms // HOUR_MS + MONDAY_OFFSET_H) % HOURS_PER_WEEK
+        return self.weights[hour] * (end_ms - start_ms)
+
+
+def slot_start(at_ms: int) -> int:
+    """Return the start of the slot an instant lies in."""
+    return at_ms - at_ms % SLOT_MS
+
+
+def make_profile(slots: Sequence[tuple[int, int]], before_ms: int) -> Profile | None:
+    """Return the week's shape from (slot start, measured mWh) before a gap.
+
+    None unless they reach back two weeks and every hour of the week is among them.
+    """
+    if not slots or before_ms - min(start for start, _ in slots) < 2 * HOURS_PER_WEEK * HOUR_MS:
+        return None
+    totals = [0] * HOURS_PER_WEEK
+    counts = [0] * HOURS_PER_WEEK
+    for start_ms, measured_mwh in slots:
+        hour = (start_ms // HOUR_MS + MONDAY_OFFSET_H) % HOURS_PER_WEEK
+        totals[hour] += measured_mwh
+        counts[hour] += 1
+    if not all(counts):
+        return None
+    return Profile(tuple(total / count for total, count in zip(totals, counts, strict=True)))
+
+
+class Start(NamedTuple):
+    """Where folding begins: a slot's start, and the counter's state at that instant."""
+
+    at_ms: int
+    state: CounterState
+
+
+def fold_slots(
+    readings: Columns,
+    swaps: Sequence[Swap],
+    meter: Meter,
+    start: Start,
+    profiles: ProfileSource | None = None,
+) -> Folded:
+    """Return the slots that these readings make, going on from `start`.
+
+    `readings` needs the columns energy (the counter, kWh) and those of METRICS, all at or after
+    the start; so do `swaps`. Energy of a span that began before it is counted only as far as it
+    lies after. Slots without a reading appear where a gap's energy falls into them. The sum of
+    all slots is the sum of all spans, each rounded to 1 mWh.
+    """
+    fold = _Fold(start.at_ms, start.state, profiles)
+    reader = CounterReader(meter, start.state)
+    for start_ms, items in groupby(_in_order(readings, swaps), lambda one: slot_start(one.at_ms)):
+        for item in items:
+            if isinstance(item, Sample):
+                reader.take(item)
+            else:
+                reader.take_swap(item)
+        fold.states[start_ms] = reader.state
+    for span in reader.spans:
+        fold.add(span)
+    return Folded(fold.slots(_envelopes(readings)), _merged(reader.events), reader.state)
+
+
+class ProfileSource(Protocol):
+    """Where a gap's shape comes from."""
+
+    def profile(self, gap_start_ms: int) -> Profile | None:
+        """Return the device's week as it was known when a gap began; None fills it evenly."""
+
+
+def _in_order(readings: Columns, swaps: Sequence[Swap]) -> Iterator[Sample | Swap]:
+    counters_wh = (readings.values["energy"] * 1000).tolist()
+    powers_w = readings.values["power"].tolist()
+    samples = (
+        Sample(at_ms, counter_wh, power_w if power_w == power_w else None)  # noqa: PLR0124 - NaN
+        for at_ms, counter_wh, power_w in zip(
+            readings.timestamps.tolist(), counters_wh, powers_w, strict=True
+        )
+        if counter_wh == counter_wh  # noqa: PLR0124
+    )
+    if not swaps:
+        return samples
+    return iter(sorted(chain(swaps, samples), key=lambda one: one.at_ms))
+
+
+@dataclass(slots=True)
+class _Fold:
+    """Energy and state by slot, while they gather."""
+
+    from_ms: int
+    initial: CounterState
+    profiles: ProfileSource | None
+    states: dict[int, CounterState] = field(default_factory=dict)
+    measured: dict[int, int] = field(default_factory=dict)
+    estimated: dict[int, int] = field(default_factory=dict)
+
+    def add(self, span: Span) -> None:
+        """Add a span's energy to the slots it lies in, to the whole mWh."""
+        totals = self.estimated if span.estimated else self.measured
+        energy_mwh = round(span.energy_wh * MWH_PER_WH)
+        start = slot_start(span.start_ms)
+        if span.end_ms <= start + SLOT_MS:
+            self._add_to(totals, start, energy_mwh)
+            return
+        edges = [span.start_ms, *range(start + SLOT_MS, span.end_ms, SLOT_MS), span.end_ms]
+        weights = self._weights(span, edges)
+        whole = sum(weights)
+        done = done_mwh = 0
+        for index, weight in enumerate(weights):
+            done += weight
+            upto_mwh = energy_mwh if index == len(weights) - 1 else round(energy_mwh * done / whole)
+            self._add_to(totals, slot_start(edges[index]), upto_mwh - done_mwh)
+            done_mwh = upto_mwh
+
+    def _add_to(self, totals: dict[int, int], start_ms: int, energy_mwh: int) -> None:
+        if start_ms >= self.from_ms and energy_mwh:
+            totals[start_ms] = totals.get(start_ms, 0) + energy_mwh
+
+    def _weights(self, span: Span, edges: list[int]) -> list[float]:
+        if span.estimated and self.profiles is not None:
+            profile = self.profiles.profile(span.start_ms)
+            if profile is not None:
+                weights = [profile.weight(a, b) for a, b in pairwise(edges)]
+                if sum(weights) > 0:
+                    return weights
+        return [b - a for a, b in pairwise(edges)]
+
+    def slots(self, envelopes: Mapping[int, tuple[int, Mapping[str, Envelope]]]) -> list[Slot]:
+        """Return the slots in order, each with the state the counter had at its end."""
+        state = self.initial
+        slots = []
+        for start_ms in sorted({*self.states, *self.measured, *self.estimated, *envelopes}):
+            state = self.states.get(start_ms, state)
+            samples, by_metric = envelopes.get(start_ms, (0, NO_ENVELOPES))
+            slots.append(
+                Slot(
+                    start_ms,
+                    self.measured.get(start_ms, 0),
+                    self.estimated.get(start_ms, 0),
+                    samples,
+                    by_metric,
+                    state,
+                )
+            )
+        return slots
+
+
+NO_ENVELOPES = {metric: Envelope(None, None, None) for metric in METRICS}
+
+
+def _envelopes(readings: Columns) -> dict[int, tuple[int, Mapping[str, Envelope]]]:
+    """Return, by slot, how many readings it has and the envelope of each value."""
+    if not len(readings):
+        return {}
+    numbers = readings.timestamps // SLOT_MS
+    firsts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+    counts = np.diff(firsts, append=len(numbers)).tolist()
+    starts = (numbers[firsts] * SLOT_MS).tolist()
+    columns = [_column_envelopes(readings.values[metric], firsts) for metric in METRICS]
+    return {
+        start: (count, dict(zip(METRICS, of_slot, strict=True)))
+        for start, count, *of_slot in zip(starts, counts, *columns, strict=True)
+    }
+
+
+def _column_envelopes(values: NDArray[np.float64], firsts: NDArray[np.intp]) -> list[Envelope]:
+    is_known = ~np.isnan(values)
+    known = np.add.reduceat(is_known, firsts, dtype=np.int64).tolist()
+    sums = np.add.reduceat(np.where(is_known, values, 0.0), firsts).tolist()
+    least = np.fmin.reduceat(values, firsts).tolist()
+    greatest = np.fmax.reduceat(values, firsts).tolist()
+    nothing = Envelope(None, None, None)
+    return [
+        Envelope(low, total / count, high) if count else nothing
+        for count, total, low, high in zip(known, sums, least, greatest, strict=True)
+    ]
+
+
+def _merged(events: list[CounterEvent]) -> list[SlotEvent]:
+    """Return events with those that repeat within a slot taken together."""
+    merged: list[SlotEvent] = []
+    newest: dict[tuple[str, int], int] = {}
+    for event in events:
+        key = event.kind, slot_start(event.start_ms)
+        if event.kind in REPEATING and key in newest:
+            first, times = merged[newest[key]]
+            merged[newest[key]] = SlotEvent(first._replace(end_ms=event.end_ms), times + 1)
+        else:
+            newest[key] = len(merged)
+            merged.append(SlotEvent(event, 1))
+    return merged
