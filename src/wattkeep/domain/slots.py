@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wattkeep.domain.columns import Columns
     from wattkeep.domain.counter import CounterEvent, Meter, Span, Swap
 
 SLOT_MS = 15 * 60_000
@@ -62,17 +63,6 @@ class Folded:
     slots: list[Slot]
     events: list[SlotEvent]
     state: CounterState
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Readings as columns: epoch ms ascending, and a value or NaN for each of them."""
-
-    timestamps: NDArray[np.int64]
-    values: Mapping[str, NDArray[np.float64]]
-
-    def __len__(self) -> int:
-        return len(self.timestamps)
 
 
 @dataclass(frozen=True, slots=True)
