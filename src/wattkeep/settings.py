@@ -12,6 +12,7 @@ import dj_database_url
 import platformdirs
 from django.core.exceptions import ImproperlyConfigured
 
+from wattkeep.backups.rotation import Keep
 from wattkeep.domain.calendar import is_time_zone
 
 PACKAGE_DIR = Path(__file__).resolve().parent
@@ -144,6 +145,16 @@ LOGOUT_REDIRECT_URL = "web:login"
 DEVICE_RATE_PER_S = _number("WATTKEEP_DEVICE_RATE_PER_S", 100)
 DEVICE_RATE_BURST = _number("WATTKEEP_DEVICE_RATE_BURST", 1000)
 HIGH_POWER_W = _number("WATTKEEP_HIGH_POWER_W", 5000)
+
+# -- backups ----------------------------------------------------------------------------------
+
+_backup_dir = os.environ.get("WATTKEEP_BACKUP_DIR", "")
+BACKUP_DIR = Path(_backup_dir).expanduser() if _backup_dir else None
+BACKUP_PASSPHRASE = os.environ.get("WATTKEEP_BACKUP_PASSPHRASE", "")
+try:
+    BACKUP_KEEP = Keep.parse(os.environ.get("WATTKEEP_BACKUP_KEEP") or "7d 4w 12m")
+except ValueError as error:
+    raise ImproperlyConfigured(f"WATTKEEP_BACKUP_KEEP: {error}") from None
 
 # -- Django -----------------------------------------------------------------------------------
 

@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wattkeep.domain.uci import Minute, power_factor
 from wattkeep.sim.formats import (
     FormatError,
-    Minute,
     Sample,
     Tally,
     count_rows,
     meter_minutes,
-    power_factor,
     read_rows,
     read_samples,
 )
@@ -207,7 +206,7 @@ GOOD_OWN = "1763886000,230.5,2.345,540.67,12.456,50.0,0.98"
         (f"{OWN_HEADER}\n{'9' * 200_000}\n", "line 2: field larger than field limit"),
         (b"\xff\xfe\x00binary", "not a text file (byte 0)"),
         (f"{OWN_HEADER}\n".encode() + b"\xff,1\n", "not a text file"),
-        (b"PK\x03\x04 and so on", "a zip archive; unpack it and give the file inside"),
+        (b"PK\x03\x04 and so on", "the compressed file is damaged or cut short"),
         (gzip.compress(UCI.encode())[:-20], "the compressed file is damaged or cut short"),
         (lzma.compress(UCI.encode())[:-20], "the compressed file is damaged or cut short"),
         (b"\x1f\x8b\x08\x00damaged, surely", "the compressed file is damaged or cut short"),

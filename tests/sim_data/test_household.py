@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattkeep.sim.formats import Minute, meter_minutes
+from wattkeep.domain.uci import Minute
+from wattkeep.sim.formats import meter_minutes
 from wattkeep.sim.household import Household, frequency_hz, load_sample
 
 WEEK_S = 7 * 86_400

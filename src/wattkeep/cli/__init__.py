@@ -9,7 +9,9 @@ import click
 
 from wattkeep import __version__
 from wattkeep.cli.accounts import device, user
+from wattkeep.cli.backup import backup, restore
 from wattkeep.cli.demo import demo
+from wattkeep.cli.import_ import import_
 from wattkeep.cli.manage import manage
 from wattkeep.cli.replay import replay
 from wattkeep.cli.sim import sim
@@ -25,7 +27,7 @@ def wattkeep() -> None:
     """
 
 
-for command in (demo, up, serve, user, device, replay, sim, manage):
+for command in (demo, up, serve, user, device, import_, replay, sim, manage, backup, restore):
     wattkeep.add_command(command)
 
 

@@ -12,6 +12,8 @@ import django
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from wattkeep.monitoring.models import Device
+
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -19,8 +21,8 @@ data_dir_option = click.option(
 )
 
 
-def open_installation(data_dir: Path | None, *, migrate: bool = True) -> None:
-    """Set Django up on `data_dir` and bring its tables up to date.
+def open_installation(data_dir: Path | None, *, up_to_date: bool = True) -> None:
+    """Set Django up on `data_dir` and bring its tables up to date, unless they are to stay.
 
     Raises:
         click.ClickException: the folder cannot be used.
@@ -39,11 +41,12 @@ def open_installation(data_dir: Path | None, *, migrate: bool = True) -> None:
         raise click.ClickException(
             f"the data folder cannot be used: {error}. Choose another with --data-dir."
         ) from error
-    if migrate:
-        _migrate()
+    if up_to_date:
+        migrate()
 
 
-def _migrate() -> None:
+def migrate() -> None:
+    """Bring the tables up to date."""
     from django.core.management import call_command
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
@@ -68,3 +71,27 @@ def find_user(name: str) -> User:
             f"there is no user {name!r}. `wattkeep user list` shows who there is."
         )
     return user
+
+
+def find_device(name: str) -> Device:
+    """Return the device with that name or id.
+
+    Raises:
+        click.ClickException: there is none, or more than one.
+    """
+    from django.db.models import Q
+
+    from wattkeep.monitoring.models import Device
+
+    wanted = Q(name=name) | (Q(pk=int(name)) if name.isascii() and name.isdigit() else Q())
+    found = list(Device.objects.filter(wanted).select_related("site")) if name else []
+    if not found:
+        raise click.ClickException(
+            f"there is no device called {name!r}. `wattkeep device list` shows what there is."
+        )
+    if len(found) > 1:
+        raise click.ClickException(
+            f"{len(found)} devices are called {name!r}: give the id that `wattkeep device list` "
+            "shows."
+        )
+    return found[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wattkeep.cli.installation import data_dir_option, open_installation
+from wattkeep.cli.installation import data_dir_option, find_device, open_installation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,23 +76,10 @@ def _fixed(key: str) -> Callable[[], str]:
 def _local_key(name: str, data_dir: Path | None) -> Callable[[], str]:
     """Return a maker of keys for a device of this installation, which stores no real ones."""
     open_installation(data_dir)
-    from django.db.models import Q
-
     from wattkeep.ingest.keys import local_key
-    from wattkeep.monitoring.models import Device
 
-    wanted = Q(name=name) | (Q(pk=int(name)) if name.isascii() and name.isdigit() else Q())
-    found = list(Device.objects.filter(wanted).values_list("pk", flat=True)) if name else []
-    if not found:
-        raise click.ClickException(
-            f"there is no device called {name!r}. `wattkeep device list` shows what there is."
-        )
-    if len(found) > 1:
-        raise click.ClickException(
-            f"{len(found)} devices are called {name!r}: give the id that `wattkeep device list` "
-            "shows."
-        )
-    return lambda: local_key(found[0])
+    device_id = find_device(name).pk
+    return lambda: local_key(device_id)
 
 
 def _replay_with_bar(

@@ -148,6 +148,9 @@ class CounterReader:
             if pending:
                 self._forget_pending(last)
             self._note_misreading("jitter", last, sample, sample.at_ms)
+            if sample.at_ms - last.at_ms > GAP_MS:
+                # There were readings and nothing rose: no gap, however long the dip lasts.
+                self._last = Sample(sample.at_ms, last.counter_wh, sample.power_w)
             return
         if pending and not agrees:
             self._forget_pending(last)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from wattkeep.domain.counter import CounterReader, CounterState, Sample
+from wattkeep.domain.counter import GAP_MS, CounterReader, CounterState, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,6 +23,9 @@ HOUR_MS = 3_600_000
 HOURS_PER_WEEK = 168
 # 1970-01-01 was a Thursday: hour of week 0 is Monday, 00:00 UTC.
 MONDAY_OFFSET_H = 72
+# A gap's shape comes from so long before it; with less than this it is filled evenly.
+PROFILE_MS = 4 * HOURS_PER_WEEK * HOUR_MS
+LEAST_PROFILE_MS = 2 * HOURS_PER_WEEK * HOUR_MS
 MWH_PER_WH = 1000
 METRICS = ("power", "voltage", "current", "frequency", "power_factor")
 # Kinds of events that may come many times a minute: one a slot is kept, and counted.
@@ -82,20 +85,29 @@ def slot_start(at_ms: int) -> int:
     return at_ms - at_ms % SLOT_MS
 
 
-def make_profile(slots: Sequence[tuple[int, int]], before_ms: int) -> Profile | None:
-    """Return the week's shape from (slot start, measured mWh) before a gap.
+def profile_span(gap_start_ms: int) -> tuple[int, int]:
+    """Return from when to when slots make a gap's shape: four weeks, up to the slot it begins in.
+
+    That slot is not among them: what follows the gap may still add to it.
+    """
+    end_ms = slot_start(gap_start_ms)
+    return end_ms - PROFILE_MS, end_ms
+
+
+def make_profile(slots: Iterable[tuple[int, int]], before_ms: int) -> Profile | None:
+    """Return the week's shape from (slot start, measured mWh) of slots with readings.
 
     None unless they reach back two weeks and every hour of the week is among them.
     """
-    if not slots or before_ms - min(start for start, _ in slots) < 2 * HOURS_PER_WEEK * HOUR_MS:
-        return None
     totals = [0] * HOURS_PER_WEEK
     counts = [0] * HOURS_PER_WEEK
+    earliest_ms = before_ms
     for start_ms, measured_mwh in slots:
+        earliest_ms = min(earliest_ms, start_ms)
         hour = (start_ms // HOUR_MS + MONDAY_OFFSET_H) % HOURS_PER_WEEK
         totals[hour] += measured_mwh
         counts[hour] += 1
-    if not all(counts):
+    if before_ms - earliest_ms < LEAST_PROFILE_MS or not all(counts):
         return None
     return Profile(tuple(total / count for total, count in zip(totals, counts, strict=True)))
 
@@ -118,10 +130,12 @@ def fold_slots(
 
     `readings` needs the columns energy (the counter, kWh) and those of METRICS, all at or after
     the start; so do `swaps`. Energy of a span that began before it is counted only as far as it
-    lies after. Slots without a reading appear where a gap's energy falls into them. The sum of
-    all slots is the sum of all spans, each rounded to 1 mWh.
+    lies after, and an event that began before is left out. Slots without a reading appear where a
+    gap's energy falls into them. The counter is taken to the whole mWh, so the slots' sum is
+    exactly what it rose by; a slot made from power is rounded once.
     """
-    fold = _Fold(start.at_ms, start.state, profiles)
+    envelopes = _envelopes(readings)
+    fold = _Fold(start, meter.has_counter, {at: one[0] for at, one in envelopes.items()}, profiles)
     reader = CounterReader(meter, start.state)
     for start_ms, items in groupby(_in_order(readings, swaps), lambda one: slot_start(one.at_ms)):
         for item in items:
@@ -132,18 +146,23 @@ def fold_slots(
         fold.states[start_ms] = reader.state
     for span in reader.spans:
         fold.add(span)
-    return Folded(fold.slots(_envelopes(readings)), _merged(reader.events), reader.state)
+    events = [event for event in reader.events if event.start_ms >= start.at_ms]
+    return Folded(fold.slots(envelopes), _merged(events), reader.state)
 
 
 class ProfileSource(Protocol):
     """Where a gap's shape comes from."""
 
-    def profile(self, gap_start_ms: int) -> Profile | None:
-        """Return the device's week as it was known when a gap began; None fills it evenly."""
+    def profile(self, gap_start_ms: int, folded: Mapping[int, int]) -> Profile | None:
+        """Return the device's week as it was known when a gap began; None fills it evenly.
+
+        `folded` are the slots with readings that this fold has made so far, by their start: what
+        was measured in each.
+        """
 
 
 def _in_order(readings: Columns, swaps: Sequence[Swap]) -> Iterator[Sample | Swap]:
-    counters_wh = (readings.values["energy"] * 1000).tolist()
+    counters_wh = (np.round(readings.values["energy"] * 1e6) / MWH_PER_WH).tolist()
     powers_w = readings.values["power"].tolist()
     samples = (
         Sample(at_ms, counter_wh, power_w if power_w == power_w else None)  # noqa: PLR0124 - NaN
@@ -161,38 +180,49 @@ def _in_order(readings: Columns, swaps: Sequence[Swap]) -> Iterator[Sample | Swa
 class _Fold:
     """Energy and state by slot, while they gather."""
 
-    from_ms: int
-    initial: CounterState
+    start: Start
+    has_counter: bool
+    samples: Mapping[int, int]
     profiles: ProfileSource | None
     states: dict[int, CounterState] = field(default_factory=dict)
-    measured: dict[int, int] = field(default_factory=dict)
-    estimated: dict[int, int] = field(default_factory=dict)
+    measured: dict[int, float] = field(default_factory=dict)
+    estimated: dict[int, float] = field(default_factory=dict)
 
     def add(self, span: Span) -> None:
-        """Add a span's energy to the slots it lies in, to the whole mWh."""
+        """Add a span's energy to the slots it lies in."""
         totals = self.estimated if span.estimated else self.measured
-        energy_mwh = round(span.energy_wh * MWH_PER_WH)
-        start = slot_start(span.start_ms)
-        if span.end_ms <= start + SLOT_MS:
-            self._add_to(totals, start, energy_mwh)
+        energy_mwh = span.energy_wh * MWH_PER_WH
+        if self.has_counter or span.estimated:
+            energy_mwh = round(energy_mwh)
+        first = slot_start(span.start_ms)
+        if span.end_ms <= first + SLOT_MS:
+            self._add_to(totals, first, energy_mwh)
             return
-        edges = [span.start_ms, *range(start + SLOT_MS, span.end_ms, SLOT_MS), span.end_ms]
+        edges = [span.start_ms, *range(first + SLOT_MS, span.end_ms, SLOT_MS), span.end_ms]
         weights = self._weights(span, edges)
         whole = sum(weights)
-        done = done_mwh = 0
+        done = done_mwh = 0.0
         for index, weight in enumerate(weights):
             done += weight
-            upto_mwh = energy_mwh if index == len(weights) - 1 else round(energy_mwh * done / whole)
+            upto_mwh = energy_mwh if index == len(weights) - 1 else energy_mwh * done / whole
+            if self.has_counter or span.estimated:
+                upto_mwh = round(upto_mwh)
             self._add_to(totals, slot_start(edges[index]), upto_mwh - done_mwh)
             done_mwh = upto_mwh
 
-    def _add_to(self, totals: dict[int, int], start_ms: int, energy_mwh: int) -> None:
-        if start_ms >= self.from_ms and energy_mwh:
+    def _add_to(self, totals: dict[int, float], start_ms: int, energy_mwh: float) -> None:
+        if start_ms >= self.start.at_ms and energy_mwh:
             totals[start_ms] = totals.get(start_ms, 0) + energy_mwh
 
     def _weights(self, span: Span, edges: list[int]) -> list[float]:
-        if span.estimated and self.profiles is not None:
-            profile = self.profiles.profile(span.start_ms)
+        if self.profiles is not None and span.end_ms - span.start_ms > GAP_MS:
+            upto_ms = slot_start(span.start_ms)
+            folded = {
+                start_ms: round(self.measured.get(start_ms, 0))
+                for start_ms, count in self.samples.items()
+                if start_ms < upto_ms and count
+            }
+            profile = self.profiles.profile(span.start_ms, folded)
             if profile is not None:
                 weights = [profile.weight(a, b) for a, b in pairwise(edges)]
                 if sum(weights) > 0:
@@ -201,7 +231,7 @@ class _Fold:
 
     def slots(self, envelopes: Mapping[int, tuple[int, Mapping[str, Envelope]]]) -> list[Slot]:
         """Return the slots in order, each with the state the counter had at its end."""
-        state = self.initial
+        state = self.start.state
         slots = []
         for start_ms in sorted({*self.states, *self.measured, *self.estimated, *envelopes}):
             state = self.states.get(start_ms, state)
@@ -209,8 +239,8 @@ class _Fold:
             slots.append(
                 Slot(
                     start_ms,
-                    self.measured.get(start_ms, 0),
-                    self.estimated.get(start_ms, 0),
+                    round(self.measured.get(start_ms, 0)),
+                    round(self.estimated.get(start_ms, 0)),
                     samples,
                     by_metric,
                     state,

@@ -1,69 +1,192 @@
-"""Energy used per interval, from the stored counters."""
+"""Energy used per period, by how it is known: the one sum that every page and answer shows."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from django.core.cache import cache
-
-from wattkeep.domain.calendar import day_bounds, days_until, local_hours
-from wattkeep.domain.counter import Sample, read_counter, spread
-from wattkeep.domain.instants import to_ms
-from wattkeep.monitoring.models import EnergyReading
+from wattkeep.domain.calendar import day_start, days_until, local_hours
+from wattkeep.domain.instants import from_ms, to_ms
+from wattkeep.domain.slots import SLOT_MS, slot_start
+from wattkeep.history._interim import apply, periods
+from wattkeep.history.quarters import NOTHING, At, Energy, fetch_each, instant_ms, sum_quarters
+from wattkeep.history.tails import tails_of
+from wattkeep.monitoring.models import Correction, MeterEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
+    from zoneinfo import ZoneInfo
 
     from django.db.models import QuerySet
 
     from wattkeep.monitoring.models import Device
 
-# Readings before and after a span that tell what its first and last ones mean.
-CONTEXT = 6
-FINISHED_DAY_KEPT_S = 60
+PERIODS = ("quarter", "hour", "day", "week", "month", "year")
+# What changes how a figure is to be read; a dip of the counter or a started board does not.
+TELLING_KINDS = (
+    MeterEvent.Kind.GAP,
+    MeterEvent.Kind.GLITCH,
+    MeterEvent.Kind.JUMP,
+    MeterEvent.Kind.RESET,
+    MeterEvent.Kind.ROLLOVER,
+    MeterEvent.Kind.SILENT,
+    MeterEvent.Kind.SWAP,
+)
+COVERED_SLOTS = """
+    SELECT device_id, start, measured_mwh, estimated_mwh FROM monitoring_energyslot
+    WHERE device_id = %s AND start >= %s AND start < %s
+"""
 
 
-def energy_used_kwh(device: Device, edges: Sequence[datetime]) -> list[float]:
-    """Return the kWh used in each interval between neighbouring `edges` (aware, ascending)."""
-    spans = read_counter(_samples(device, edges[0], edges[-1]), device.range_w)
-    return [wh / 1000 for wh in spread(spans, [to_ms(edge) for edge in edges])]
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """What devices used, period by period; `edges` are one more than there are periods.
+
+    `events` has, for each period, the kinds of what happened in it to any of the devices.
+    """
+
+    edges: tuple[datetime, ...]
+    by_device: Mapping[int, Sequence[Energy]]
+    events: Sequence[tuple[str, ...]]
+
+    def total(self, device_id: int) -> Energy:
+        """Return what one device used in all periods together."""
+        return sum(self.by_device[device_id], NOTHING)
 
 
-def hours_of_today(device: Device, now: datetime) -> list[tuple[datetime, float]]:
-    """Return (start, kWh) of each local hour of today that has begun."""
-    hours = local_hours(now.astimezone(device.site.zone).date(), device.site.zone)
-    begun = [hour for hour in hours if hour[0] <= now]
-    edges = [start for start, _ in begun] + [begun[-1][1]]
-    return list(zip(edges, energy_used_kwh(device, edges), strict=False))
+def consumption(
+    devices: Sequence[Device], start: datetime, end: datetime, by: str, zone: ZoneInfo
+) -> Consumption:
+    """Return what each device used from `start` to `end`, by one of PERIODS of a zone's clock.
+
+    The first and the last period are cut where the span is; it is widened to full quarter-hours.
+    """
+    span = from_ms(slot_start(to_ms(start))), from_ms(-slot_start(-to_ms(end)))
+    edges = tuple(periods(by, *span, zone))
+    by_device = used_between(devices, edges)
+    return Consumption(edges, by_device, _kinds(devices, edges))
 
 
-def finished_days(device: Device, now: datetime, count: int) -> list[tuple[date, float]]:
-    """Return (date, kWh) of the last `count` local days before today, oldest first."""
-    yesterday = now.astimezone(device.site.zone).date() - timedelta(days=1)
-    return [(day, _finished_day(device, day)) for day in days_until(yesterday, count)]
-
-
-def _finished_day(device: Device, day: date) -> float:
-    """Return a past day's kWh; late readings show within a minute."""
-    key = f"day-kwh:{device.pk}:{device.site.time_zone}:{day}"
-    used: float | None = cache.get(key)
-    if used is None:
-        used = energy_used_kwh(device, day_bounds(day, device.site.zone))[0]
-        cache.set(key, used, FINISHED_DAY_KEPT_S)
+def used_between(
+    devices: Sequence[Device], edges: Sequence[datetime]
+) -> dict[int, list[Energy]]:
+    """Return device id → what was used between neighbouring edges, which are quarter-hours."""
+    edges_ms = [to_ms(edge) for edge in edges]
+    stored = sum_quarters([device.pk for device in devices], edges_ms)
+    used = {
+        device.pk: [stored.get((device.pk, start_ms), NOTHING) for start_ms in edges_ms[:-1]]
+        for device in devices
+    }
+    changes = [*_unfolded(devices)]
+    for device_id, start_ms, change in [*changes, *_corrected(devices, edges_ms, changes)]:
+        index = bisect_right(edges_ms, start_ms) - 1
+        if 0 <= index < len(edges_ms) - 1:
+            used[device_id][index] += change
     return used
 
 
-def _samples(device: Device, start: datetime, end: datetime) -> Iterator[Sample]:
-    readings = EnergyReading.objects.filter(device_id=device.pk)
-    before = readings.filter(timestamp__lt=start).order_by("-timestamp")[:CONTEXT]
-    inside = readings.filter(timestamp__gte=start, timestamp__lt=end).order_by("timestamp")
-    after = readings.filter(timestamp__gte=end).order_by("timestamp")[:CONTEXT]
-    for at, energy, power in chain(reversed(_rows(before)), _rows(inside), _rows(after)):
-        yield Sample(to_ms(at), energy * 1000, power)
+Change = tuple[int, int, Energy]
 
 
-def _rows(readings: QuerySet[EnergyReading]) -> list[tuple[datetime, float, float]]:
-    return list(readings.values_list("timestamp", "energy", "power"))
+def _unfolded(devices: Sequence[Device]) -> Iterable[Change]:
+    for device_id, folded in tails_of(devices).items():
+        for slot in folded.slots:
+            yield device_id, slot.start_ms, Energy(slot.measured_mwh, slot.estimated_mwh)
+
+
+def _corrected(
+    devices: Sequence[Device], edges_ms: Sequence[int], unfolded: Sequence[Change]
+) -> Iterable[Change]:
+    """Yield what people's corrections change in each slot of the span."""
+    corrections = list(active_corrections(devices, edges_ms[0], edges_ms[-1]))
+    if not corrections:
+        return
+    slots = _slots_of(corrections, unfolded)
+    for correction in corrections:
+        start_ms, end_ms = to_ms(correction.start), to_ms(correction.end)
+        before = {
+            at_ms: slots.get((correction.device_id, at_ms), NOTHING)
+            for at_ms in range(start_ms, end_ms, SLOT_MS)
+        }
+        mwh = None if correction.energy_wh is None else round(correction.energy_wh * 1000)
+        after = apply(mwh, {at_ms: energy.total_mwh for at_ms, energy in before.items()})
+        for at_ms, energy in before.items():
+            yield correction.device_id, at_ms, Energy(corrected_mwh=after[at_ms]) - energy
+
+
+def active_corrections(
+    devices: Sequence[Device], start_ms: int, end_ms: int
+) -> QuerySet[Correction]:
+    """Return the corrections of devices that hold and touch a span."""
+    return Correction.objects.filter(
+        device_id__in=[device.pk for device in devices],
+        undone_at=None,
+        start__lt=from_ms(end_ms),
+        end__gt=from_ms(start_ms),
+    )
+
+
+def _slots_of(
+    corrections: Sequence[Correction], unfolded: Sequence[Change]
+) -> dict[tuple[int, int], Energy]:
+    """Return (device, slot start) → energy of every slot that a correction covers."""
+    wanted = [
+        (one.device_id, At(to_ms(one.start)), At(to_ms(one.end))) for one in corrections
+    ]
+    found: dict[tuple[int, int], Energy] = defaultdict(Energy)
+    for device_id, start, measured_mwh, estimated_mwh in fetch_each(COVERED_SLOTS, wanted):
+        found[device_id, instant_ms(start)] = Energy(measured_mwh, estimated_mwh)
+    for device_id, start_ms, energy in unfolded:
+        found[device_id, start_ms] += energy
+    return found
+
+
+def _kinds(devices: Sequence[Device], edges: Sequence[datetime]) -> list[tuple[str, ...]]:
+    """Return, period by period, the kinds of the telling events in it."""
+    kinds: list[set[str]] = [set() for _ in edges[1:]]
+    events = MeterEvent.objects.filter(
+        device_id__in=[device.pk for device in devices],
+        kind__in=TELLING_KINDS,
+        timestamp__lt=edges[-1],
+        until__gte=edges[0],
+    )
+    for kind, start, until in events.values_list("kind", "timestamp", "until"):
+        first = max(0, bisect_right(edges, start) - 1)
+        last = max(first, bisect_left(edges, until) - 1)
+        for index in range(first, min(last + 1, len(kinds))):
+            kinds[index].add(kind)
+    return [tuple(sorted(found)) for found in kinds]
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """What a device's page shows: kWh of today's hours that have begun, and of the last days."""
+
+    hours: list[tuple[datetime, float]]
+    days: list[tuple[date, float]]
+
+
+def recent_use(device: Device, now: datetime, day_count: int) -> Week:
+    """Return today by local hour, and `day_count` local days, today the last of them."""
+    zone = device.site.zone
+    today = now.astimezone(zone).date()
+    past = days_until(today - timedelta(days=1), day_count - 1)
+    begun = [hour for hour in local_hours(today, zone) if hour[0] <= now]
+    edges = [day_start(day, zone) for day in past]
+    edges += [start for start, _ in begun] + [begun[-1][1]]
+    used = [energy.total_mwh for energy in used_between([device], edges)[device.pk]]
+    by_hour = used[len(past) :]
+    totals = [*used[: len(past)], sum(by_hour)]
+    return Week(
+        [(hour[0], to_kwh(mwh)) for hour, mwh in zip(begun, by_hour, strict=True)],
+        [(day, to_kwh(mwh)) for day, mwh in zip([*past, today], totals, strict=True)],
+    )
+
+
+def to_kwh(mwh: int) -> float:
+    """Return whole mWh as kWh, as near as a float gets."""
+    return mwh / 1_000_000

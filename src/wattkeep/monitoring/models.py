@@ -223,7 +223,8 @@ class MeterEvent(models.Model):
     kind = models.CharField(max_length=16, choices=Kind.choices)
     timestamp = MillisecondField()
     until = MillisecondField()
-    # Silence only: how many windows without an answer it is made of.
+    # Silence: how many windows without an answer it is made of. Glitches and jitter: how many
+    # there were in the quarter-hour.
     windows = models.BigIntegerField(default=0)
     # The counter before and after, and the energy that was counted in between.
     before_wh = models.FloatField(null=True)
@@ -364,6 +365,8 @@ class LedgerState(models.Model):
     done_to = MillisecondField()
     # Single readings before this are gone by retention: their slots can be made from nothing else.
     raw_from = MillisecondField(null=True)
+    # Grows with every write of the device's slots: whoever computed from older ones starts again.
+    version = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "monitoring_ledgerstate"
@@ -373,7 +376,7 @@ class LedgerState(models.Model):
 
 
 class LedgerMark(models.Model):
-    """Readings older than the newest arrived: slots from `start` on must be made again.
+    """Readings older than the newest arrived: slots `start` to `until` must be made again.
 
     Written in the transaction that stores such readings, so no crash can lose it.
     """
@@ -386,8 +389,11 @@ class LedgerMark(models.Model):
         db_index=False,
         related_name="ledger_marks",
     )
-    # The start of the slot of the oldest of them.
+    # The start of the slot of the oldest of them, and of the newest; None: all from `start` on.
     start = MillisecondField()
+    until = MillisecondField(null=True)
+    # Grows with every batch that leaves the same mark: one that grew meanwhile is not done.
+    touched = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "monitoring_ledgermark"

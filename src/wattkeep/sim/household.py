@@ -8,15 +8,14 @@ from functools import cached_property
 from importlib.resources import as_file, files
 from itertools import accumulate
 
-from wattkeep.sim.formats import (
+from wattkeep.domain.uci import (
     MINUTE_S,
     MW_MINUTES_PER_WH,
-    UCI_OFFSET_S,
+    OFFSET_S,
     Minute,
-    Sample,
     power_factor,
-    read_rows,
 )
+from wattkeep.sim.formats import Sample, read_rows
 from wattkeep.sim.load import Load, LoadPoint
 
 SAMPLE_FILE = "household-2007-12.txt.xz"
@@ -51,7 +50,7 @@ class Household:
     def __post_init__(self) -> None:
         if not self.rows or len(self.rows) % MINUTES_PER_WEEK:
             raise ValueError(f"a household needs whole weeks of minutes, not {len(self.rows)} rows")
-        if (self._local_minute(self.rows[0].start_s, UCI_OFFSET_S)) % MINUTES_PER_WEEK:
+        if (self._local_minute(self.rows[0].start_s, OFFSET_S)) % MINUTES_PER_WEEK:
             raise ValueError("a household's first row must be a Monday's first minute")
 
     def history(
@@ -59,7 +58,7 @@ class Household:
         until: float,
         days: int,
         base_wh: int = DEFAULT_BASE_WH,
-        utc_offset_s: int = UCI_OFFSET_S,
+        utc_offset_s: int = OFFSET_S,
     ) -> list[Sample]:
         """Return a reading a minute, up to the last whole minute before the Unix time `until`.
 
@@ -93,7 +92,7 @@ class Household:
             )
         return readings
 
-    def counter_wh(self, after: Sample, at: float, utc_offset_s: int = UCI_OFFSET_S) -> int:
+    def counter_wh(self, after: Sample, at: float, utc_offset_s: int = OFFSET_S) -> int:
         """Return what the counter shows at the Unix time `at`, going on from an earlier reading.
 
         A live meter started with it at that moment continues the history to 1 Wh.
@@ -101,12 +100,12 @@ class Household:
         used_wh = self.energy_wh(after.timestamp_ms / 1000, at, utc_offset_s)
         return int(round(after.energy * 1000) + used_wh) % COUNTER_SPAN_WH
 
-    def energy_wh(self, since: float, until: float, utc_offset_s: int = UCI_OFFSET_S) -> float:
+    def energy_wh(self, since: float, until: float, utc_offset_s: int = OFFSET_S) -> float:
         """Return the Wh used between two Unix times."""
         used = self._used_until(until, utc_offset_s) - self._used_until(since, utc_offset_s)
         return used / MW_MINUTES_PER_WH
 
-    def load(self, utc_offset_s: int = UCI_OFFSET_S) -> Load:
+    def load(self, utc_offset_s: int = OFFSET_S) -> Load:
         """Return the line at any moment: the minute's own mean, alive within the minute."""
         active_mw = [row.active_mw for row in self.rows]
         reactive_mvar = [row.reactive_mvar for row in self.rows]

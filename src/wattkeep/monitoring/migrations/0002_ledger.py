@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ),
                 ("done_to", wattkeep.monitoring.fields.MillisecondField()),
                 ("raw_from", wattkeep.monitoring.fields.MillisecondField(null=True)),
+                ("version", models.BigIntegerField(default=0)),
             ],
             options={
                 "db_table": "monitoring_ledgerstate",
@@ -147,6 +148,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("start", wattkeep.monitoring.fields.MillisecondField()),
+                ("until", wattkeep.monitoring.fields.MillisecondField(null=True)),
+                ("touched", models.BigIntegerField(default=0)),
             ],
             options={
                 "db_table": "monitoring_ledgermark",

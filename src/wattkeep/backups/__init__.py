@@ -1,0 +1,1 @@
+"""Backups of everything an installation knows, and the way back."""

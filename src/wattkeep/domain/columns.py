@@ -1,0 +1,423 @@
+"""A day's readings as columns, and each column as bytes: lossless, checked, a few bits a value."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pcodec import (  # type: ignore[import-untyped]  # it brings no types
+    ChunkConfig,
+    DeltaSpec,
+    standalone,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Instants = NDArray[np.int64]
+    Values = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Readings of one device as one array a column, ascending in time, no instant twice.
+
+    `timestamps` are epoch milliseconds. A value that is not known is NaN.
+    """
+
+    timestamps: Instants
+    values: Mapping[str, Values]
+
+    @classmethod
+    def empty(cls, names: Sequence[str]) -> Columns:
+        """Return no readings of these columns."""
+        return cls(np.empty(0, np.int64), {name: np.empty(0) for name in names})
+
+    @classmethod
+    def join(cls, parts: Sequence[Columns], names: Sequence[str]) -> Columns:
+        """Return all parts as one; of readings of the same instant the first part's counts."""
+        parts = [part for part in parts if len(part)]
+        if not parts:
+            return cls.empty(names)
+        if len(parts) == 1:
+            return parts[0]
+        timestamps = np.concatenate([part.timestamps for part in parts])
+        values = {name: np.concatenate([part[name] for part in parts]) for name in names}
+        if bool(np.all(timestamps[1:] > timestamps[:-1])):
+            return cls(timestamps, values)
+        # np.unique takes the first of equals.
+        timestamps, order = np.unique(timestamps, return_index=True)
+        return cls(timestamps, {name: array[order] for name, array in values.items()})
+
+    def __len__(self) -> int:
+        return len(self.timestamps)
+
+    def __getitem__(self, name: str) -> Values:
+        return self.values[name]
+
+    def between(self, start_ms: int, end_ms: int) -> Columns:
+        """Return the readings from `start_ms` to before `end_ms`."""
+        first, last = np.searchsorted(self.timestamps, (start_ms, end_ms))
+        return self.slice(int(first), int(last))
+
+    def slice(self, first: int, last: int) -> Columns:
+        """Return the readings at positions `first` to before `last`."""
+        if first == 0 and last == len(self):
+            return self
+        values = {name: array[first:last] for name, array in self.values.items()}
+        return Columns(self.timestamps[first:last], values)
+
+
+# -- a day as bytes ---------------------------------------------------------------------------
+#
+# docs/decisions/0009 describes every byte, for whoever wants to read blocks without this module.
+
+FORMAT = 1
+NAMES = ("power", "energy", "voltage", "current", "frequency", "power_factor")
+# What a column may be told from, and therefore what has to be at hand to decode it.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "power": (),
+    "energy": ("power",),
+    "voltage": (),
+    "current": ("power", "voltage", "power_factor"),
+    "frequency": (),
+    "power_factor": ("power", "voltage", "current"),
+}
+
+_HEAD = struct.Struct("<BI")
+_GRID = struct.Struct("<qqI")
+_LENGTH = struct.Struct("<I")
+_HAS_NULLS = 0x80
+_MOST_DECIMALS = 9
+# Whole numbers up to here are exact as floats.
+_MOST_EXACT = 2**53
+_MOST_PREDICTED = 2**31
+_WH_DECIMALS = 3
+_DW_MS_PER_WH = 36_000_000
+_DELTAS = (DeltaSpec.auto(), DeltaSpec.try_consecutive(1), DeltaSpec.try_consecutive(2))
+
+
+class Encoding(IntEnum):
+    """How a column's values are written; the low seven bits of its first byte."""
+
+    NOTHING = 0
+    FLOATS = 1
+    DECIMALS = 2
+    # Decimals, less what power, voltage and the other of the two tell.
+    FROM_APPARENT_POWER = 3
+    # Decimals, less the power added up.
+    FROM_WORK = 4
+    INSTANTS = 16
+
+
+_WHOLE = {Encoding.DECIMALS, Encoding.FROM_APPARENT_POWER, Encoding.FROM_WORK}
+
+
+class CorruptColumnError(ValueError):
+    """Bytes that are not what was written, or were written by a newer Wattkeep."""
+
+
+def needed_for(names: Iterable[str]) -> set[str]:
+    """Return the columns whose bytes it takes to decode `names`."""
+    needed: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting.extend(NEEDS[name])
+    return needed
+
+
+def encode_day(
+    timestamps: Instants, values: Mapping[str, Values], nulls: Mapping[str, Flags] | None = None
+) -> dict[str, bytes]:
+    """Return `timestamps` and every column of NAMES as bytes that decode to the very same bits.
+
+    `nulls` tells where a column has no value at all, which is not the same as NaN.
+    """
+    day = _Day(timestamps, values, nulls or {})
+    encoded = {"timestamps": _sealed(Encoding.INSTANTS, _encode_instants(timestamps))}
+    for name in ("power", "voltage", "frequency"):
+        encoded[name] = day.encode(name)
+    encoded["energy"] = _shortest(day.encode("energy"), day.encode_energy_from_work())
+    current, factor = day.encode("current"), day.encode("power_factor")
+    from_current = _shortest(factor, day.encode_from_apparent_power("power_factor"))
+    from_factor = _shortest(current, day.encode_from_apparent_power("current"))
+    # One of the two may lean on the other, not each on each.
+    if len(from_current) + len(current) <= len(from_factor) + len(factor):
+        encoded["current"], encoded["power_factor"] = current, from_current
+    else:
+        encoded["current"], encoded["power_factor"] = from_factor, factor
+    return encoded
+
+
+class EncodedDay:
+    """A day's bytes, of which each column is decoded when it is asked for, and once."""
+
+    def __init__(self, count: int, encoded: Mapping[str, bytes]) -> None:
+        self._count = count
+        self._encoded = encoded
+        self._values: dict[str, Values] = {}
+        self._timestamps: Instants | None = None
+
+    @property
+    def timestamps(self) -> Instants:
+        """Epoch milliseconds, ascending.
+
+        Raises:
+            CorruptColumnError: they cannot be read.
+        """
+        if self._timestamps is None:
+            encoding, _, body = _opened("timestamps", self._encoded["timestamps"], self._count)
+            if encoding != Encoding.INSTANTS:
+                raise _unknown("timestamps", encoding)
+            self._timestamps = _decode_instants(body, self._count)
+        return self._timestamps
+
+    def values(self, name: str) -> Values:
+        """Return a column, with NaN where nothing was stored.
+
+        Raises:
+            CorruptColumnError: it, or a column it leans on, cannot be read.
+        """
+        if name not in self._values:
+            self._values[name] = self._decode(name)
+        return self._values[name]
+
+    def nulls(self, name: str) -> Flags:
+        """Return where nothing was stored."""
+        encoding, nulls, _ = _opened(name, self._encoded[name], self._count)
+        if encoding == Encoding.NOTHING:
+            return np.ones(self._count, np.bool_)
+        return np.zeros(self._count, np.bool_) if nulls is None else nulls
+
+    def _decode(self, name: str) -> Values:
+        encoding, nulls, body = _opened(name, self._encoded[name], self._count)
+        if encoding == Encoding.NOTHING:
+            return np.full(self._count, np.nan)
+        there = slice(None) if nulls is None else ~nulls
+        count = self._count - (0 if nulls is None else int(nulls.sum()))
+        if encoding == Encoding.FLOATS:
+            found = _unpacked(name, body, count)
+        elif encoding in _WHOLE:
+            found = self._whole(name, encoding, body, count, there) / 10.0 ** body[0]
+        else:
+            raise _unknown(name, encoding)
+        if nulls is None:
+            return found
+        full = np.full(self._count, np.nan)
+        full[there] = found
+        return full
+
+    def _whole(
+        self, name: str, encoding: int, body: bytes, count: int, there: Flags | slice
+    ) -> NDArray[Any]:
+        """Return a column's values without their points, what was left out of them put back."""
+        whole = _unpacked(name, body[1:], count)
+        if encoding == Encoding.FROM_APPARENT_POWER:
+            return whole + _from_apparent_power(name, self.values, body[0])[there]
+        if encoding == Encoding.FROM_WORK:
+            return whole + _work_wh(self.timestamps, self.values("power"))[there]
+        return whole
+
+
+class _Day:
+    """What `encode_day` is given, and the ways to write its columns."""
+
+    def __init__(
+        self, timestamps: Instants, values: Mapping[str, Values], nulls: Mapping[str, Flags]
+    ) -> None:
+        self._timestamps = timestamps
+        self._nulls = {name: flags for name, flags in nulls.items() if flags.any()}
+        self._full = {
+            name: np.where(self._nulls[name], np.nan, values[name])
+            if name in self._nulls
+            else np.ascontiguousarray(values[name], np.float64)
+            for name in NAMES
+        }
+        self._whole = {name: _as_decimals(self._there(name)) for name in NAMES}
+
+    def encode(self, name: str) -> bytes:
+        """Return a column written without any other."""
+        there = self._there(name)
+        if not len(there):
+            return _sealed(Encoding.NOTHING, b"")
+        if (decimals := self._whole[name]) is not None:
+            return self._write_decimals(name, Encoding.DECIMALS, *decimals)
+        return _sealed(Encoding.FLOATS, _packed(there), self._nulls.get(name))
+
+    def encode_from_apparent_power(self, name: str) -> bytes | None:
+        """Return current or power factor as what is left when the other is known."""
+        if (found := self._whole[name]) is None or not len(found[1]):
+            return None
+        decimals, whole = found
+        told = _from_apparent_power(name, self._full.__getitem__, decimals)
+        return self._write_decimals(
+            name, Encoding.FROM_APPARENT_POWER, decimals, whole - told[self._where(name)]
+        )
+
+    def encode_energy_from_work(self) -> bytes | None:
+        """Return the counter as what is left when the power has been added up."""
+        found = self._whole["energy"]
+        if found is None or not len(found[1]) or found[0] != _WH_DECIMALS:
+            return None
+        told = _work_wh(self._timestamps, self._full["power"])[self._where("energy")]
+        return self._write_decimals("energy", Encoding.FROM_WORK, _WH_DECIMALS, found[1] - told)
+
+    def _write_decimals(
+        self, name: str, encoding: Encoding, decimals: int, whole: NDArray[np.int64]
+    ) -> bytes:
+        return _sealed(encoding, bytes([decimals]) + _packed(whole), self._nulls.get(name))
+
+    def _there(self, name: str) -> Values:
+        return self._full[name][self._where(name)]
+
+    def _where(self, name: str) -> Flags | slice:
+        return ~self._nulls[name] if name in self._nulls else slice(None)
+
+
+# -- what other columns tell ------------------------------------------------------------------
+#
+# Exact to the last bit wherever it is computed: single IEEE operations in this order, and whole
+# numbers that wrap.
+
+
+def _from_apparent_power(
+    name: str, column: Callable[[str], Values], decimals: int
+) -> NDArray[np.int64]:
+    """Return what power, voltage and the other one make of current or power factor."""
+    other = "power_factor" if name == "current" else "current"
+    with np.errstate(all="ignore"):
+        told = column("power") / (column("voltage") * column(other)) * 10.0**decimals
+    return _rounded(told)
+
+
+def _work_wh(timestamps: Instants, power: Values) -> NDArray[np.int64]:
+    """Return the Wh done since the day's first reading: each one's power lasted since the last."""
+    with np.errstate(all="ignore"):
+        deciwatts = _rounded(power * 10.0)
+    lasted_ms = np.diff(timestamps, prepend=timestamps[:1])
+    return np.cumsum(deciwatts * lasted_ms) // _DW_MS_PER_WH
+
+
+def _rounded(values: Values) -> NDArray[np.int64]:
+    """Return whole numbers, 0 for what is none or too large to tell anything."""
+    rounded = np.rint(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(rounded) < _MOST_PREDICTED, rounded, 0.0).astype(np.int64)
+
+
+def _as_decimals(values: Values) -> tuple[int, NDArray[np.int64]] | None:
+    """Return the fewest decimals that hold every value exactly, and the values without the point.
+
+    None where there are none: NaN, −0.0, too large or too many digits.
+    """
+    for decimals in range(_MOST_DECIMALS + 1):
+        with np.errstate(all="ignore"):
+            rounded = np.rint(values * 10.0**decimals)
+            if not bool(np.all(np.abs(rounded) < _MOST_EXACT)):
+                return None
+            whole = rounded.astype(np.int64)
+            if (whole / 10.0**decimals).tobytes() == values.tobytes():
+                return decimals, whole
+    return None
+
+
+# -- instants ---------------------------------------------------------------------------------
+
+
+def _encode_instants(timestamps: Instants) -> bytes:
+    """Return instants as ticks of a regular clock, and how far each is from its tick.
+
+    What says no more than "the next tick" or "on it" for every one takes no bytes.
+    """
+    first = int(timestamps[0])
+    step = max(1, int(np.median(np.diff(timestamps)))) if len(timestamps) > 1 else 1
+    ticks = (timestamps - first + step // 2) // step
+    skips = np.diff(ticks)
+    off = timestamps - first - ticks * step
+    skipped = b"" if bool(np.all(skips == 1)) else _packed(skips)
+    return _GRID.pack(first, step, len(skipped)) + skipped + (_packed(off) if off.any() else b"")
+
+
+def _decode_instants(body: bytes, count: int) -> Instants:
+    first, step, length = _GRID.unpack_from(body)
+    skipped, off = body[_GRID.size : _GRID.size + length], body[_GRID.size + length :]
+    if skipped:
+        ticks = np.zeros(count, np.int64)
+        np.cumsum(_unpacked("timestamps", skipped, count - 1), out=ticks[1:])
+    else:
+        ticks = np.arange(count, dtype=np.int64)
+    timestamps: Instants = first + ticks * step
+    if off:
+        timestamps += _unpacked("timestamps", off, count)
+    return timestamps
+
+
+# -- bytes ------------------------------------------------------------------------------------
+
+
+def _packed(values: NDArray[Any]) -> bytes:
+    """Return numbers in the shortest form that pcodec finds."""
+    if values.dtype == np.int64 and bool(np.all(np.abs(values) < _MOST_PREDICTED)):
+        values = values.astype(np.int32)
+    deltas = _DELTAS if values.dtype.kind == "i" else _DELTAS[:1]
+    return min(
+        (
+            bytes(standalone.simple_compress(values, ChunkConfig(delta_spec=delta)))
+            for delta in deltas
+        ),
+        key=len,
+    )
+
+
+def _unpacked(name: str, body: bytes, count: int) -> NDArray[Any]:
+    try:
+        values: NDArray[Any] | None = standalone.simple_decompress(body)
+    except RuntimeError as error:
+        raise CorruptColumnError(f"{name}: {error}") from error
+    if values is None or len(values) != count:
+        raise CorruptColumnError(f"{name}: not {count} values")
+    return values
+
+
+def _sealed(encoding: Encoding, body: bytes, nulls: Flags | None = None) -> bytes:
+    """Return a column: its encoding, a CRC-32 of all else, where it is null, and its body."""
+    mark = int(encoding)
+    if nulls is not None and encoding != Encoding.NOTHING:
+        mark |= _HAS_NULLS
+        bitmap = zlib.compress(np.packbits(nulls).tobytes(), 9)
+        body = _LENGTH.pack(len(bitmap)) + bitmap + body
+    return _HEAD.pack(mark, zlib.crc32(body, zlib.crc32(bytes([mark])))) + body
+
+
+def _opened(name: str, encoded: bytes, count: int) -> tuple[int, Flags | None, bytes]:
+    """Return a column's encoding, where it is null, and its body."""
+    if len(encoded) < _HEAD.size:
+        raise CorruptColumnError(f"{name}: too short")
+    mark, checksum = _HEAD.unpack_from(encoded)
+    body = encoded[_HEAD.size :]
+    if zlib.crc32(body, zlib.crc32(bytes([mark]))) != checksum:
+        raise CorruptColumnError(f"{name}: the checksum is wrong")
+    if not mark & _HAS_NULLS:
+        return mark, None, body
+    (length,) = _LENGTH.unpack_from(body)
+    packed = np.frombuffer(zlib.decompress(body[_LENGTH.size : _LENGTH.size + length]), np.uint8)
+    nulls = np.unpackbits(packed, count=count).astype(np.bool_)
+    return mark & ~_HAS_NULLS, nulls, body[_LENGTH.size + length :]
+
+
+def _shortest(one: bytes, other: bytes | None) -> bytes:
+    return one if other is None or len(one) <= len(other) else other
+
+
+def _unknown(name: str, encoding: int) -> CorruptColumnError:
+    return CorruptColumnError(f"{name}: encoding {encoding} is not known to this Wattkeep")

@@ -1,0 +1,117 @@
+"""What the newest readings add to the stored quarter-hours, until the ledger takes them up."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wattkeep.domain.columns import Columns
+from wattkeep.domain.counter import CounterState, Meter, Sample, Swap
+from wattkeep.domain.instants import from_ms, to_ms
+from wattkeep.domain.slots import METRICS, Folded, Start, fold_slots, slot_start
+from wattkeep.history.quarters import At, fetch_each, instant_ms
+from wattkeep.monitoring.models import MeterEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wattkeep.monitoring.models import Device
+
+# The ledger is half a minute behind. Where it is days behind, after an upgrade or a large import,
+# pages show how far it is instead of doing its work at every look.
+MOST_READINGS = 20_000
+COLUMNS = ("energy", *METRICS)
+NEWEST_STATE = """
+    SELECT device_id, start, counter_at, counter_wh, counter_power_w, pending
+    FROM monitoring_energyslot WHERE device_id = %s ORDER BY start DESC LIMIT 1
+"""
+LATER_READINGS = f"""
+    SELECT device_id, timestamp, {", ".join(COLUMNS)} FROM monitoring_energyreading
+    WHERE device_id = %s AND timestamp > %s ORDER BY timestamp LIMIT {MOST_READINGS}
+"""  # noqa: S608 - our own column names
+
+
+def tails_of(devices: Sequence[Device]) -> dict[int, Folded]:
+    """Return device id → the slots that readings after the newest stored state make.
+
+    They are added to the stored slots, not put in their place. Devices whose readings are all
+    in are left out. Readings that came late count when the ledger has run, half a minute later.
+    """
+    begun = _newest_states(devices)
+    last_seen = {device.pk: _seen_to(begun.get(device.pk)) for device in devices}
+    wanted = [(device_id, At(after_ms)) for device_id, after_ms in last_seen.items()]
+    readings = _columns_by_device(fetch_each(LATER_READINGS, wanted))
+    swaps = _swaps_by_device(devices, last_seen)
+    folded = {}
+    for device in devices:
+        columns = readings.get(device.pk, Columns.empty(COLUMNS))
+        if not len(columns) and not swaps.get(device.pk):
+            continue
+        start = begun.get(device.pk)
+        if start is None:
+            start = Start(slot_start(_first_ms(columns, swaps.get(device.pk, ()))), CounterState())
+        meter = Meter(device.range_w, device.has_counter)
+        folded[device.pk] = fold_slots(columns, swaps.get(device.pk, ()), meter, start)
+    return folded
+
+
+def _newest_states(devices: Sequence[Device]) -> dict[int, Start]:
+    """Return device id → its newest stored slot's start, and the counter's state at its end."""
+    starts = {}
+    for row in fetch_each(NEWEST_STATE, [(device.pk,) for device in devices]):
+        device_id, start, counter_at, counter_wh, power_w, pending = row
+        last = None if counter_at is None else Sample(instant_ms(counter_at), counter_wh, power_w)
+        state = CounterState.from_stored(last, pending)
+        # What waits to be confirmed may yet add to slots since the last accepted sample.
+        from_slot_ms = slot_start(last.at_ms) if last is not None else instant_ms(start)
+        starts[device_id] = Start(min(from_slot_ms, instant_ms(start)), state)
+    return starts
+
+
+def _seen_to(start: Start | None) -> int:
+    """Return the time of the newest reading that a state knows of."""
+    if start is None:
+        return -1
+    known = [one.at_ms for one in (start.state.last, *start.state.pending) if one is not None]
+    return max(known, default=start.at_ms - 1)
+
+
+def _columns_by_device(rows: Iterable[tuple[Any, ...]]) -> dict[int, Columns]:
+    by_device = {}
+    for device_id, of_device in groupby(rows, itemgetter(0)):
+        _, instants, *values = zip(*of_device, strict=True)
+        by_device[device_id] = Columns(
+            np.array([instant_ms(one) for one in instants], np.int64),
+            {
+                name: np.array(column, np.float64)
+                for name, column in zip(COLUMNS, values, strict=True)
+            },
+        )
+    return by_device
+
+
+def _swaps_by_device(
+    devices: Sequence[Device], last_seen: dict[int, int]
+) -> dict[int, tuple[Swap, ...]]:
+    if not devices:
+        return {}
+    found = MeterEvent.objects.filter(
+        device_id__in=list(last_seen),
+        kind=MeterEvent.Kind.SWAP,
+        timestamp__gt=from_ms(max(0, min(last_seen.values()))),
+    ).order_by("device_id", "timestamp")
+    swaps: dict[int, tuple[Swap, ...]] = {}
+    for event in found:
+        at_ms = to_ms(event.timestamp)
+        if at_ms > last_seen[event.device_id]:
+            swap = Swap(at_ms, event.before_wh, event.after_wh)
+            swaps[event.device_id] = (*swaps.get(event.device_id, ()), swap)
+    return swaps
+
+
+def _first_ms(columns: Columns, swaps: Sequence[Swap]) -> int:
+    firsts = [swap.at_ms for swap in swaps[:1]]
+    return min([*firsts, *columns.timestamps[:1].tolist()])

@@ -1,0 +1,1 @@
+"""What becomes of readings: slots, corrections, sealed days, and how long they are kept."""

@@ -1,0 +1,202 @@
+"""Slots and the ledger's events as rows: read, compared, and only what differs written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from wattkeep.domain.counter import CounterEvent, CounterState, Sample, Swap
+from wattkeep.domain.instants import from_ms, to_ms
+from wattkeep.domain.slots import METRICS, Envelope, Slot, SlotEvent, make_profile, profile_span
+from wattkeep.monitoring.models import EnergySlot, MeterEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from wattkeep.domain.slots import Profile
+
+# What the ledger makes of readings, and alone may delete.
+KINDS = ("reset", "rollover", "glitch", "jitter", "jump", "gap")
+STATE_COLUMNS = ("start", "counter_at", "counter_wh", "counter_power_w", "pending")
+SLOT_COLUMNS = (
+    *STATE_COLUMNS,
+    "measured_mwh",
+    "estimated_mwh",
+    "samples",
+    *(f"{metric}_{part}" for metric in METRICS for part in ("min", "mean", "max")),
+)
+ROWS_A_STATEMENT = 500
+
+
+class Differences(NamedTuple):
+    """What a span's rows have to become."""
+
+    slots: dict[int, Slot]
+    gone_slots: list[int]
+    events: dict[tuple[str, int], SlotEvent]
+    gone_events: list[tuple[str, int]]
+    # The slots among these whose measured energy or readings are others than before.
+    changed_ms: list[int]
+
+    @property
+    def is_none(self) -> bool:
+        return not (self.slots or self.gone_slots or self.events or self.gone_events)
+
+
+def load_slots(device_id: int, start_ms: int, end_ms: int | None) -> list[Slot]:
+    """Return a device's stored slots from `start_ms` to before `end_ms`, None for no end."""
+    rows = EnergySlot.objects.filter(device_id=device_id, start__gte=from_ms(start_ms))
+    if end_ms is not None:
+        rows = rows.filter(start__lt=from_ms(end_ms))
+    return [_slot(row) for row in rows.order_by("start").values_list(*SLOT_COLUMNS)]
+
+
+def state_before(device_id: int, slot_ms: int) -> tuple[int, CounterState] | None:
+    """Return the start and the counter's state of the last slot before one; None if there is none."""
+    rows = EnergySlot.objects.filter(device_id=device_id, start__lt=from_ms(slot_ms))
+    row = rows.order_by("-start").values_list(*STATE_COLUMNS).first()
+    return None if row is None else (to_ms(row[0]), _state(row))
+
+
+def first_slot_ms(device_id: int) -> int | None:
+    """Return the start of a device's first slot."""
+    rows = EnergySlot.objects.filter(device_id=device_id).order_by("start")
+    first = rows.values_list("start", flat=True).first()
+    return None if first is None else to_ms(first)
+
+
+def load_events(
+    device_id: int, start_ms: int, end_ms: int | None
+) -> dict[tuple[str, int], SlotEvent]:
+    """Return the ledger's stored events that begin in a span, by kind and start."""
+    rows = MeterEvent.objects.filter(
+        device_id=device_id, kind__in=KINDS, timestamp__gte=from_ms(start_ms)
+    )
+    if end_ms is not None:
+        rows = rows.filter(timestamp__lt=from_ms(end_ms))
+    columns = ("kind", "timestamp", "until", "before_wh", "after_wh", "energy_wh", "windows")
+    events = {}
+    for kind, at, until, before_wh, after_wh, energy_wh, times in rows.values_list(*columns):
+        event = CounterEvent(kind, to_ms(at), to_ms(until), before_wh, after_wh, energy_wh)
+        events[kind, event.start_ms] = SlotEvent(event, times)
+    return events
+
+
+def load_swaps(device_id: int) -> list[Swap]:
+    """Return when a device got another meter, oldest first."""
+    rows = MeterEvent.objects.filter(device_id=device_id, kind=MeterEvent.Kind.SWAP)
+    columns = rows.order_by("timestamp").values_list("timestamp", "before_wh", "after_wh")
+    return [Swap(to_ms(at), closing_wh, opening_wh) for at, closing_wh, opening_wh in columns]
+
+
+def find_differences(
+    old: tuple[Sequence[Slot], Mapping[tuple[str, int], SlotEvent]],
+    new: tuple[Sequence[Slot], Mapping[tuple[str, int], SlotEvent]],
+) -> Differences:
+    """Return what turns the old slots and events of a span into the new ones."""
+    before = {slot.start_ms: slot for slot in old[0]}
+    after = {slot.start_ms: slot for slot in new[0]}
+    slots = {at: slot for at, slot in after.items() if before.get(at) != slot}
+    gone = [at for at in before if at not in after]
+    return Differences(
+        slots,
+        gone,
+        {key: event for key, event in new[1].items() if old[1].get(key) != event},
+        [key for key in old[1] if key not in new[1]],
+        sorted(at for at in {*slots, *gone} if _content(before, at) != _content(after, at)),
+    )
+
+
+def _content(slots: Mapping[int, Slot], at_ms: int) -> tuple[int, int]:
+    slot = slots.get(at_ms)
+    return (0, 0) if slot is None else (slot.measured_mwh, slot.samples)
+
+
+def save_differences(device_id: int, differences: Differences) -> None:
+    """Write what differs; to be called within a transaction."""
+    stale = [from_ms(at) for at in (*differences.gone_slots, *differences.slots)]
+    for first in range(0, len(stale), ROWS_A_STATEMENT):
+        part = stale[first : first + ROWS_A_STATEMENT]
+        EnergySlot.objects.filter(device_id=device_id, start__in=part).delete()
+    EnergySlot.objects.bulk_create(
+        [_row(device_id, slot) for slot in differences.slots.values()], ROWS_A_STATEMENT
+    )
+    for kind in KINDS:
+        keys = (*differences.gone_events, *differences.events)
+        stale = [from_ms(at) for name, at in keys if name == kind]
+        for first in range(0, len(stale), ROWS_A_STATEMENT):
+            part = stale[first : first + ROWS_A_STATEMENT]
+            MeterEvent.objects.filter(device_id=device_id, kind=kind, timestamp__in=part).delete()
+    MeterEvent.objects.bulk_create(
+        [_event_row(device_id, event) for event in differences.events.values()], ROWS_A_STATEMENT
+    )
+
+
+class StoredProfiles:
+    """A device's usual week before a gap, from its stored slots and those just folded."""
+
+    def __init__(self, device_id: int, fold_from_ms: int) -> None:
+        self._device_id = device_id
+        self._fold_from_ms = fold_from_ms
+
+    def profile(self, gap_start_ms: int, folded: Mapping[int, int]) -> Profile | None:
+        start_ms, end_ms = profile_span(gap_start_ms)
+        rows = EnergySlot.objects.filter(
+            device_id=self._device_id,
+            samples__gt=0,
+            start__gte=from_ms(start_ms),
+            start__lt=from_ms(min(end_ms, self._fold_from_ms)),
+        )
+        slots = [(to_ms(at), mwh) for at, mwh in rows.values_list("start", "measured_mwh")]
+        slots += [(at, mwh) for at, mwh in folded.items() if start_ms <= at < end_ms]
+        return make_profile(slots, gap_start_ms)
+
+
+def _slot(row: tuple[Any, ...]) -> Slot:
+    _, _, _, _, _, measured_mwh, estimated_mwh, samples, *values = row
+    envelopes = {
+        metric: Envelope(*values[place : place + 3])
+        for metric, place in zip(METRICS, range(0, len(values), 3), strict=True)
+    }
+    return Slot(to_ms(row[0]), measured_mwh, estimated_mwh, samples, envelopes, _state(row))
+
+
+def _state(row: tuple[Any, ...]) -> CounterState:
+    _, at, counter_wh, power_w, pending = row[:5]
+    last = None if at is None else Sample(to_ms(at), counter_wh, power_w)
+    return CounterState.from_stored(last, pending)
+
+
+def _row(device_id: int, slot: Slot) -> EnergySlot:
+    last = slot.state.last
+    values = {
+        f"{metric}_{part}": value
+        for metric, envelope in slot.envelopes.items()
+        for part, value in zip(("min", "mean", "max"), envelope, strict=True)
+    }
+    return EnergySlot(
+        device_id=device_id,
+        start=from_ms(slot.start_ms),
+        measured_mwh=slot.measured_mwh,
+        estimated_mwh=slot.estimated_mwh,
+        samples=slot.samples,
+        counter_at=None if last is None else from_ms(last.at_ms),
+        counter_wh=None if last is None else last.counter_wh,
+        counter_power_w=None if last is None else last.power_w,
+        pending=slot.state.pending_text(),
+        **values,
+    )
+
+
+def _event_row(device_id: int, found: SlotEvent) -> MeterEvent:
+    event = found.event
+    return MeterEvent(
+        device_id=device_id,
+        kind=event.kind,
+        timestamp=from_ms(event.start_ms),
+        until=from_ms(event.end_ms),
+        before_wh=event.before_wh,
+        after_wh=event.after_wh,
+        energy_wh=event.energy_wh,
+        windows=found.times,
+    )

@@ -1,0 +1,195 @@
+"""Backups of real installations: under load, into empty places, through power cuts."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from running import READING, Running, command, environment, run
+
+PASSPHRASE = {"WATTKEEP_BACKUP_PASSPHRASE": "lantern orbit"}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def places(request, tmp_path):
+    """Return the settings of a running installation and of an empty one beside it."""
+    if request.param == "sqlite":
+        return [{"WATTKEEP_DATA_DIR": str(tmp_path / name)} for name in ("old", "new")]
+    url = request.getfixturevalue("postgres_url")
+    return [
+        {
+            "WATTKEEP_DATA_DIR": str(tmp_path / name),
+            "WATTKEEP_DATABASE_URL": make_database(url, f"{name}_{tmp_path.name}"),
+        }
+        for name in ("old", "new")
+    ]
+
+
+def make_database(url, name):
+    import psycopg
+
+    name = "".join(letter if letter.isalnum() else "_" for letter in name.lower())
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        db.execute(f'CREATE DATABASE "{name}"')
+    head, _, options = url.partition("?")
+    return f"{head.rsplit('/', 1)[0]}/{name}" + (f"?{options}" if options else "")
+
+
+def stored(settings):
+    """Return every reading's (device, epoch ms), asked of the database itself."""
+    code = (
+        "import json, django; django.setup()\n"
+        "from wattkeep.monitoring.models import EnergyReading as E\n"
+        "rows = E.objects.values_list('device_id', 'timestamp')\n"
+        "print(json.dumps([[d, round(t.timestamp() * 1000)] for d, t in rows]))"
+    )
+    done = subprocess.run(
+        [*command()[:1], "-c", code],
+        env=environment(DJANGO_SETTINGS_MODULE="wattkeep.settings", **settings),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {tuple(row) for row in json.loads(done.stdout)}
+
+
+def test_a_backup_under_load_restores_to_what_was_acknowledged(places, tmp_path):
+    old, new = places
+    folder = tmp_path / "backups"
+    acknowledged = []
+    stop = threading.Event()
+    with Running(tmp_path / "old", **old) as running:
+        running.add_user("ada")
+        _, key = running.add_device("House")
+
+        def send():
+            while not stop.is_set():
+                answer = running.post(key, READING)
+                assert answer.status == 201
+                acknowledged.append((time.time(), answer.body["reading_id"]))
+
+        senders = [threading.Thread(target=send) for _ in range(3)]
+        for sender in senders:
+            sender.start()
+        while len(acknowledged) < 200:
+            time.sleep(0.01)
+        done = run("backup", folder, **old, **PASSPHRASE)
+        stop.set()
+        for sender in senders:
+            sender.join()
+    assert done.returncode == 0, done.stderr
+    (file,) = folder.iterdir()
+
+    back = run("restore", file, **new, **PASSPHRASE)
+
+    assert back.returncode == 0, back.stderr
+    taken_at = datetime.fromisoformat(back.stdout.split("as of ")[1].split(",")[0]).timestamp()
+    restored = {ms for _, ms in stored(new)}
+    assert {ms for at, ms in acknowledged if at < taken_at} <= restored
+    assert restored <= {ms for _, ms in stored(old)}
+    with Running(tmp_path / "new", **new) as running:
+        # The old key and the old password still work, and new rows get new numbers.
+        assert running.post(key, READING).status == 201
+        assert run("device", "add", "Shed", "--user", "ada", **new).returncode == 0
+
+
+def test_a_place_that_is_in_use_is_left_alone(places, tmp_path):
+    old, _ = places
+    assert run("user", "list", **old).returncode == 0
+    assert run("backup", tmp_path / "backups", **old).returncode == 0
+    (file,) = (tmp_path / "backups").iterdir()
+
+    done = run("restore", file, **old)
+
+    assert done.returncode == 1
+    assert "empty" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_backup_leaves_the_place_empty(places, tmp_path):
+    old, new = places
+    run("user", "list", **old)
+    run("backup", tmp_path / "backups", **old)
+    (file,) = (tmp_path / "backups").iterdir()
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = bytes(64)
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(content)
+
+    done = run("restore", damaged, **new)
+    again = run("restore", file, **new)
+
+    assert done.returncode == 1
+    assert "damaged" in done.stderr
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_backup_of_a_newer_version_is_refused(tmp_path):
+    old, new = ({"WATTKEEP_DATA_DIR": str(tmp_path / name)} for name in ("old", "new"))
+    run("user", "list", **old)
+    with sqlite3.connect(tmp_path / "old/wattkeep.sqlite3") as db:
+        db.execute(
+            "INSERT INTO django_migrations (app, name, applied) VALUES"
+            " ('monitoring', '9999_future', '2030-01-01')"
+        )
+    run("backup", tmp_path / "backups", **old)
+    (file,) = (tmp_path / "backups").iterdir()
+
+    done = run("restore", file, **new)
+
+    assert done.returncode == 1
+    assert "newer" in done.stderr
+    assert not (tmp_path / "new/wattkeep.sqlite3").exists()
+
+
+@pytest.mark.parametrize("what", ["backup", "restore"])
+def test_a_power_cut_at_any_moment_leaves_the_old_state(tmp_path, what):
+    old, new = ({"WATTKEEP_DATA_DIR": str(tmp_path / name)} for name in ("old", "new"))
+    run("user", "list", **old)
+    with sqlite3.connect(tmp_path / "old/wattkeep.sqlite3") as db:
+        db.execute("CREATE TABLE ballast AS SELECT randomblob(30000000) AS bytes")
+    folder = tmp_path / "backups"
+    words = ["backup", folder] if what == "backup" else ["restore", folder / "whole"]
+    settings = old if what == "backup" else new
+    assert run("backup", tmp_path / "first", **old).returncode == 0
+    (whole,) = (tmp_path / "first").iterdir()
+    folder.mkdir()
+    if what == "restore":
+        whole.rename(folder / "whole")
+
+    for delay_s in (0.3, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1):
+        process = subprocess.Popen(command(*words), env=environment(**settings))
+        time.sleep(delay_s)
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:
+            break
+        if what == "backup":
+            assert [path for path in folder.iterdir() if not path.name.startswith(".")] == []
+        else:
+            assert not (tmp_path / "new/wattkeep.sqlite3").exists()
+
+    if process.returncode:
+        done = run(*words, **settings)
+        assert done.returncode == 0, done.stderr
+    if what == "restore":
+        with sqlite3.connect(tmp_path / "new/wattkeep.sqlite3") as db:
+            assert db.execute("SELECT length(bytes) FROM ballast").fetchone() == (30_000_000,)
+
+
+def test_scheduled_backups_come_once_a_day(settings, tmp_path, transactional_db):
+    from wattkeep.backups.rotation import Keep
+    from wattkeep.backups.schedule import backup_if_due
+
+    settings.BACKUP_DIR, settings.BACKUP_KEEP = tmp_path, Keep(2, 0, 0)
+
+    for hour in (0, 6, 23, 24, 30, 49):
+        backup_if_due(datetime.fromtimestamp(1_790_000_000 + hour * 3600, UTC))
+
+    assert len(list(tmp_path.iterdir())) == 2
