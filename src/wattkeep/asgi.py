@@ -16,14 +16,20 @@ django_application = get_asgi_application()
 
 # After Django is set up: these import models.
 from wattkeep.alerts.high_power import HighPowerWatch
+from wattkeep.api.live import PATH as LIVE_PATH
+from wattkeep.api.live import LiveSocket, Lookout
 from wattkeep.ingest.endpoint import PATHS, IngestEndpoint, send_json
 from wattkeep.ingest.keys import KeyCache
 from wattkeep.ingest.limits import RateLimit
 from wattkeep.ingest.stores import open_store
 from wattkeep.ingest.writer import Writer
+from wattkeep.live.hub import Hub
 from wattkeep.tether import tether_to_parent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wattkeep.domain.readings import Reading
     from wattkeep.ingest.endpoint import Message, Receive, Send
 
 
@@ -38,7 +44,10 @@ class Application:
         self._pages = asyncio.Semaphore(PAGES_AT_ONCE)
         self._pages_waiting = 0
         self._watch = HighPowerWatch(settings.HIGH_POWER_W)
-        self._writer = Writer(open_store(), after_commit=self._watch.judge_later)
+        self._hub = Hub()
+        self._lookout = Lookout(self._hub)
+        self._live_socket = LiveSocket.as_asgi(hub=self._hub, lookout=self._lookout)
+        self._writer = Writer(open_store(), after_commit=self._after_commit)
         self._ingest = IngestEndpoint(
             KeyCache(),
             self._writer,
@@ -54,10 +63,19 @@ class Application:
                 await send_json(send, 200, {"status": "ok"}, [])
             else:
                 await self._answer_page(scope, receive, send)
+        elif scope["type"] == "websocket":
+            if scope["path"] == LIVE_PATH:
+                await self._live_socket(scope, receive, send)  # type: ignore[arg-type]  # dicts
+            else:
+                await send({"type": "websocket.close"})
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
             raise ValueError(f"Wattkeep does not speak {scope['type']}.")
+
+    def _after_commit(self, readings: Sequence[Reading]) -> None:
+        self._hub.publish(readings)
+        self._watch.judge_later(readings)
 
     async def _answer_page(self, scope: Any, receive: Receive, send: Send) -> None:
         """Let Django answer, a few requests at a time: readings come first.
@@ -86,6 +104,7 @@ class Application:
                 _collect_less_garbage()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                self._lookout.stop()
                 await self._writer.drain()
                 self._watch.close()
                 await send({"type": "lifespan.shutdown.complete"})

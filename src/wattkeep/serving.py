@@ -66,7 +66,7 @@ async def _serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
         address=host,
         port=port,
         interface=Interfaces.ASGI,
-        websockets=False,
+        websockets=True,
         log_level=LogLevels.error,  # its start and stop lines are ours to print
         backlog=BACKLOG,
         backpressure=MOST_CONNECTIONS,
@@ -91,7 +91,7 @@ def serve_workers(host: str, port: int, workers: int, on_ready: Callable[[], Non
         interface=Interfaces.ASGI,
         workers=workers,
         loop=Loops.uvloop,
-        websockets=False,
+        websockets=True,
         log_level=LogLevels.error,
         backlog=BACKLOG,
         backpressure=MOST_CONNECTIONS,

@@ -1,0 +1,116 @@
+"""Who watches which device in this process, and what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from wattkeep.domain.readings import Reading
+
+    Message = dict[str, Any]
+
+# A device that reports faster is shown once a second: its newest reading.
+READING_EVERY_S = 1.0
+
+
+class Watcher:
+    """One open page: of each device the newest reading waits, and of other messages all do.
+
+    However slow the reader, no more waits than that, so no page can fill the memory.
+    """
+
+    def __init__(self, device_ids: Collection[int], clock: Callable[[], float]) -> None:
+        self.device_ids = frozenset(device_ids)
+        self._clock = clock
+        self._readings: dict[int, Reading] = {}
+        self._shown_ms: dict[int, int] = {}
+        self._next_s: dict[int, float] = {}
+        self._others: dict[tuple[str, int, Any], Message] = {}
+        self._is_new = asyncio.Event()
+
+    def offer(self, reading: Reading) -> None:
+        """Take a reading to be shown, unless a newer one was: backlogs are no live values."""
+        waiting = self._readings.get(reading.device_id)
+        newest_ms = waiting.timestamp_ms if waiting else self._shown_ms.get(reading.device_id, 0)
+        if reading.timestamp_ms > newest_ms:
+            self._readings[reading.device_id] = reading
+            self._is_new.set()
+
+    def tell(self, kind: str, device_id: int, number: Any, message: Message) -> None:
+        """Take another message; one of the same kind, device and number replaces it."""
+        self._others[kind, device_id, number] = message
+        self._is_new.set()
+
+    async def next(self) -> Message:
+        """Return what is to be sent next, as soon as there is anything."""
+        while True:
+            if self._others:
+                return self._others.pop(next(iter(self._others)))
+            now = self._clock()
+            wait_s: float | None = None
+            for device_id, reading in self._readings.items():
+                due_s = self._next_s.get(device_id, 0.0) - now
+                if due_s <= 0:
+                    return self._take(device_id, reading, now)
+                wait_s = due_s if wait_s is None else min(wait_s, due_s)
+            self._is_new.clear()
+            try:
+                await asyncio.wait_for(self._is_new.wait(), wait_s)
+            except TimeoutError:
+                continue
+
+    def _take(self, device_id: int, reading: Reading, now: float) -> Message:
+        del self._readings[device_id]
+        self._shown_ms[device_id] = reading.timestamp_ms
+        self._next_s[device_id] = now + READING_EVERY_S
+        return {"type": "reading", "reading": reading}
+
+
+class Hub:
+    """Hands each commit's readings to the pages that watch their devices; for the loop only."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._watchers: dict[int, set[Watcher]] = {}
+        self._open = 0
+
+    def open(self, device_ids: Collection[int]) -> Watcher:
+        """Begin to watch devices."""
+        watcher = Watcher(device_ids, self._clock)
+        self._open += 1
+        for device_id in watcher.device_ids:
+            self._watchers.setdefault(device_id, set()).add(watcher)
+        return watcher
+
+    def close(self, watcher: Watcher) -> None:
+        """Stop watching."""
+        self._open -= 1
+        for device_id in watcher.device_ids:
+            watchers = self._watchers.get(device_id, set())
+            watchers.discard(watcher)
+            if not watchers:
+                self._watchers.pop(device_id, None)
+
+    def is_full(self, most: int) -> bool:
+        """Tell whether as many pages are open as this process may serve."""
+        return self._open >= most
+
+    def publish(self, readings: Sequence[Reading]) -> None:
+        """Offer new readings to whoever watches their devices; cheap where nobody does."""
+        if not self._watchers:
+            return
+        for reading in readings:
+            for watcher in self._watchers.get(reading.device_id, ()):
+                watcher.offer(reading)
+
+    def watchers_of(self, device_id: int) -> Iterable[Watcher]:
+        """Return who watches a device."""
+        return tuple(self._watchers.get(device_id, ()))
+
+    def watched(self) -> list[int]:
+        """Return the ids of all devices somebody watches."""
+        return list(self._watchers)
