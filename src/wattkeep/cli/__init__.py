@@ -11,6 +11,7 @@ from wattkeep import __version__
 from wattkeep.cli.accounts import device, user
 from wattkeep.cli.backup import backup, restore
 from wattkeep.cli.demo import demo
+from wattkeep.cli.doctor import doctor
 from wattkeep.cli.import_ import import_
 from wattkeep.cli.manage import manage
 from wattkeep.cli.replay import replay
@@ -27,7 +28,20 @@ def wattkeep() -> None:
     """
 
 
-for command in (demo, up, serve, user, device, import_, replay, sim, manage, backup, restore):
+for command in (
+    demo,
+    up,
+    serve,
+    user,
+    device,
+    import_,
+    replay,
+    sim,
+    manage,
+    backup,
+    restore,
+    doctor,
+):
     wattkeep.add_command(command)
 
 

@@ -1,0 +1,1 @@
+"""What is wrong or risky with an installation, in plain words."""

@@ -1,0 +1,153 @@
+"""What Wattkeep does by itself: its database, its periodic tasks, its backups."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from wattkeep.backups.rotation import newest
+from wattkeep.doctor.findings import fault, risk
+from wattkeep.monitoring.accounts import awaits_first_account
+from wattkeep.monitoring.models import Device, DeviceBoot, Lease
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wattkeep.doctor.findings import Finding
+
+LARGE_WAL_BYTES = 256 * 1024 * 1024
+OLDEST_POSTGRES = 150_000
+# A task that has not ended well for so long is stuck, however rarely it runs.
+TASK_STUCK = timedelta(hours=26)
+BACKUP_OLD = timedelta(days=2)
+DEVICE_GONE = timedelta(days=1)
+DAMAGE_SHOWN = 3
+
+
+def check_database() -> Iterator[Finding]:
+    """Find a database that is away, damaged, out of date or not durable."""
+    try:
+        connection.ensure_connection()
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            yield risk(
+                "old-tables",
+                "The tables are older than this version.",
+                "Restart Wattkeep: it brings them up to date.",
+            )
+        yield from _check_sqlite() if connection.vendor == "sqlite" else _check_postgres()
+    except Error as error:
+        yield fault(
+            "database",
+            f"The database cannot be used: {error}".strip(),
+            "If it is damaged, bring back a backup (wattkeep restore). If it is away, start it;"
+            " boards keep what they measure meanwhile.",
+        )
+
+
+def _check_sqlite() -> Iterator[Finding]:
+    path = Path(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA quick_check({DAMAGE_SHOWN})")
+        damage = [row[0] for row in cursor.fetchall()]
+    if damage != ["ok"]:
+        yield fault(
+            "database-damaged",
+            f"The database is damaged: {'; '.join(damage)[:300]}",
+            "Stop Wattkeep, keep a copy of the data folder, and bring back a backup"
+            " (wattkeep restore).",
+        )
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists() and wal.stat().st_size > LARGE_WAL_BYTES:
+        yield risk(
+            "large-wal",
+            f"{wal.name} has grown to {wal.stat().st_size / 1024**2:,.0f} MB: something keeps the"
+            " database open and reading.",
+            "End other programs that read the database, or restart Wattkeep.",
+        )
+
+
+def _check_postgres() -> Iterator[Finding]:
+    if connection.pg_version < OLDEST_POSTGRES:  # type: ignore[attr-defined]  # PostgreSQL's
+        yield fault("old-postgres", "PostgreSQL is older than 15.", "Update PostgreSQL.")
+    with connection.cursor() as cursor:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            cursor.execute(f"SHOW {name}")
+            if cursor.fetchone()[0] == "off":
+                yield fault(
+                    "not-durable",
+                    f"PostgreSQL runs with {name} = off: readings that were acknowledged can be"
+                    " lost in a power cut.",
+                    f"Set {name} = on in postgresql.conf and reload.",
+                )
+
+
+def check_tasks(now: datetime) -> Iterator[Finding]:
+    """Find periodic tasks that fail, or that nobody does any more."""
+    for lease in Lease.objects.order_by("name"):
+        if lease.error:
+            yield fault(
+                "task-fails",
+                f"The task {lease.name!r} fails: {lease.error.strip().splitlines()[-1][:200]}",
+                "The log says more. It is tried again at its next time.",
+            )
+        elif lease.done_at is not None and now - lease.done_at > TASK_STUCK:
+            yield fault(
+                "task-stuck",
+                f"The task {lease.name!r} was last done at {lease.done_at:%Y-%m-%d %H:%M} UTC.",
+                "Is Wattkeep running? If so, restart it and look at its log.",
+            )
+
+
+def check_backups(now: datetime) -> Iterator[Finding]:
+    """Find backups that are old, missing, or on the disk that they are for."""
+    folder = settings.BACKUP_DIR
+    if folder is None:
+        yield risk(
+            "no-backups",
+            "No backups are made by themselves.",
+            "Set WATTKEEP_BACKUP_DIR to a folder on another disk.",
+        )
+        return
+    last = newest(folder)
+    if last is None or now - last > BACKUP_OLD:
+        when = f"is from {last:%Y-%m-%d %H:%M} UTC" if last else "does not exist"
+        yield fault(
+            "old-backup",
+            f"The newest backup in {folder} {when}.",
+            f"Is the disk there, and can Wattkeep write to it? `wattkeep backup {folder}` says.",
+        )
+    if folder.exists() and folder.stat().st_dev == settings.DATA_DIR.stat().st_dev:
+        yield risk(
+            "backup-same-disk",
+            f"Backups in {folder} are on the same disk as the data: they will die together.",
+            "Choose a folder on another disk.",
+        )
+
+
+def check_devices(now: datetime) -> Iterator[Finding]:
+    """Find devices that have been quiet for long, and installations nobody has taken over."""
+    if awaits_first_account():
+        yield risk(
+            "no-account",
+            "Nobody has an account yet: whoever has the setup code can take this over.",
+            "Make the first account on the page, or with `wattkeep user add`.",
+        )
+    heard = dict(
+        DeviceBoot.objects.filter(last_seen__gte=now - DEVICE_GONE).values_list("device_id", "boot")
+    )
+    quiet = [d for d in Device.objects.filter(is_active=True) if d.pk not in heard]
+    if quiet:
+        names = ", ".join(device.name for device in quiet[:5])
+        more = f" and {len(quiet) - 5} more" if len(quiet) > 5 else ""  # noqa: PLR2004 - those shown
+        yield risk(
+            "quiet-devices",
+            f"Not heard for a day: {names}{more}.",
+            "Power, Wi-Fi, the server's address and the key: docs/wiring.md. Set a device that is"
+            " out of use to inactive.",
+        )
