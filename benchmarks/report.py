@@ -11,9 +11,9 @@ from contestants import InfluxDb, Literal
 if TYPE_CHECKING:
     from loads import Result
 
+    from history import Figures
+
 README = Path(__file__).with_name("README.md")
-BEGIN = "<!-- ingest: begin -->"
-END = "<!-- ingest: end -->"
 NONE = "–"
 
 
@@ -89,9 +89,55 @@ def _number(value: float | None, digits: int) -> str:
     return NONE if value is None else f"{value:,.{digits}f}"
 
 
+def history_table(rows: list[Figures], questions: list[str], absent: list[str]) -> str:
+    """Return a table of answers' times and one of the room on the disk."""
+    lines = [
+        "### Median ms for an answer",
+        "",
+        "With a month of readings → with all of them.",
+        "",
+        f"| | {' | '.join(questions)} |",
+        f"|---|{'---:|' * len(questions)}",
+    ]
+    lines += [
+        f"| {row.name} | {' | '.join(_times(row, name) for name in questions)} |" for row in rows
+    ]
+    lines += [
+        "",
+        "### On the disk",
+        "",
+        "| | bytes a reading | MB in all | kWh of 30 days off by |",
+        "|---|---:|---:|---:|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row.name} | {row.room.total / row.readings:.2f} | {row.room.total / 1e6:.1f}"
+            f" | {row.off_kwh:+.3f} |"
+        )
+        lines += [
+            f"| – its {name} | {size / row.readings:.2f} | {size / 1e6:.1f} | |"
+            for name, size in row.room.parts
+        ]
+    return "\n".join([*lines, *(f"\n{line}" for line in absent)])
+
+
+def _times(row: Figures, question: str) -> str:
+    month, year = row.month_ms.get(question), row.year_ms.get(question)
+    if month is None or year is None:
+        return _number(year if month is None else month, 1)
+    return f"{month:,.1f} → {year:,.1f}"
+
+
 def write_readme(machine: str, seconds: float, text: str) -> None:
-    """Put the table between the README's two marks."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    head = f"Measured {machine}; {seconds:g} s a load.\n\n"
-    README.write_text(f"{before}{BEGIN}\n{head}{text}\n{END}{after}", encoding="utf-8")
+    """Put the table of how fast readings are taken into the README."""
+    put_into_readme("ingest", f"Measured {machine}; {seconds:g} s a load.\n\n{text}")
+
+
+def put_into_readme(name: str, text: str) -> None:
+    """Put measured figures between the README's two marks of that name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, found, rest = README.read_text(encoding="utf-8").partition(begin)
+    if not found:
+        raise ValueError(f"{README.name} has no {begin}")
+    after = rest.partition(end)[2]
+    README.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
 
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 
-django_application = get_asgi_application()
+# The first import of all: it sets Django up, and the others import models.
+from wattkeep.pages import Pages
 
-# After Django is set up: these import models.
+# isort: split
 from wattkeep.alerts.high_power import HighPowerWatch
 from wattkeep.api.live import PATH as LIVE_PATH
 from wattkeep.api.live import LiveSocket, Lookout
@@ -23,8 +23,11 @@ from wattkeep.ingest.keys import KeyCache
 from wattkeep.ingest.limits import RateLimit
 from wattkeep.ingest.stores import open_store
 from wattkeep.ingest.writer import Writer
+from wattkeep.ledger.disk import DiskGuard
 from wattkeep.live.hub import Hub
+from wattkeep.tasks import TASKS
 from wattkeep.tether import tether_to_parent
+from wattkeep.ticker import Ticker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +44,8 @@ class Application:
     """Routes a reading's way in past Django, and everything else to it."""
 
     def __init__(self) -> None:
-        self._pages = asyncio.Semaphore(PAGES_AT_ONCE)
+        self._pages = Pages(PAGES_AT_ONCE)
+        self._page_turns = asyncio.Semaphore(PAGES_AT_ONCE)
         self._pages_waiting = 0
         self._watch = HighPowerWatch(settings.HIGH_POWER_W)
         self._hub = Hub()
@@ -52,6 +56,7 @@ class Application:
             KeyCache(),
             self._writer,
             RateLimit(settings.DEVICE_RATE_PER_S, settings.DEVICE_RATE_BURST),
+            DiskGuard(),
         )
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -89,8 +94,8 @@ class Application:
             return
         self._pages_waiting += 1
         try:
-            async with self._pages:
-                await django_application(scope, receive, send)  # type: ignore[arg-type]  # it sends dicts
+            async with self._page_turns:
+                await self._pages(scope, receive, send)
         finally:
             self._pages_waiting -= 1
 

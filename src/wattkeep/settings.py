@@ -74,21 +74,23 @@ _sqlite_options: dict[str, Any] = {
     # FULL: a commit is on the disk before it is acknowledged, also through a power cut.
     "init_command": (
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-        "PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY"
+        "PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY"
     ),
 }
 
-# Each request has a thread, and so a connection, of its own under ASGI: one kept open would never
-# be used again.
+# Requests are answered on a few threads that stay (`pages.py`), each with its own connection.
 DATABASE_URL = os.environ.get("WATTKEEP_DATABASE_URL", "")
 DATABASES: dict[str, Any]
 if DATABASE_URL:
-    DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=0)}
+    DATABASES = {
+        "default": dj_database_url.parse(DATABASE_URL, conn_max_age=None, conn_health_checks=True)
+    }
 else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": DATA_DIR / "wattkeep.sqlite3",
+            "CONN_MAX_AGE": None,
         }
     }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -145,6 +147,9 @@ LOGOUT_REDIRECT_URL = "web:login"
 DEVICE_RATE_PER_S = _number("WATTKEEP_DEVICE_RATE_PER_S", 100)
 DEVICE_RATE_BURST = _number("WATTKEEP_DEVICE_RATE_BURST", 1000)
 HIGH_POWER_W = _number("WATTKEEP_HIGH_POWER_W", 5000)
+# Readings are refused while less than this is free on SQLite's disk; 0 switches that off.
+DISK_RESERVE_MB = _number("WATTKEEP_DISK_RESERVE_MB", 200)
+DISK_RESERVE_IS_CHOSEN = bool(os.environ.get("WATTKEEP_DISK_RESERVE_MB", "").strip())
 
 # -- backups ----------------------------------------------------------------------------------
 
@@ -155,6 +160,9 @@ try:
     BACKUP_KEEP = Keep.parse(os.environ.get("WATTKEEP_BACKUP_KEEP") or "7d 4w 12m")
 except ValueError as error:
     raise ImproperlyConfigured(f"WATTKEEP_BACKUP_KEEP: {error}") from None
+
+# Off where something else runs the periodic tasks (`wattkeep.tasks`).
+TICKER = _flag("WATTKEEP_TICKER", default=True)
 
 # -- Django -----------------------------------------------------------------------------------
 
@@ -177,7 +185,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "wattkeep.web.middleware.ContentSecurityPolicyMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "wattkeep.web.middleware.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -247,6 +255,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "wattkeep.api.schema.add_ingest",
     ],
+    "ENUM_NAME_OVERRIDES": {"EventKindEnum": "wattkeep.monitoring.models.MeterEvent.Kind"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -181,6 +181,8 @@ class Installation:
             "PYTHONPATH": str(SOURCE),
             "WATTKEEP_DATA_DIR": str(self.data_folder),
             "WATTKEEP_DEVICE_RATE_PER_S": "0",
+            # A full disk is what is wanted here, not its being avoided.
+            "WATTKEEP_DISK_RESERVE_MB": "0",
         }
 
     def kill(self):

@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattkeep.domain.calendar import (
+    By,
+    bounds,
     day_bounds,
     day_start,
     days_until,
     is_time_zone,
     local_hours,
+    periods,
     time_zone_names,
 )
 
@@ -181,3 +184,91 @@ def test_files_that_name_no_place_are_no_zones():
     assert not {"localtime", "Factory"} & set(time_zone_names())
     assert not is_time_zone("localtime")
     assert is_time_zone("Europe/Paris")
+
+
+instants = st.datetimes(datetime(1971, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - made aware
+LENGTHS = {
+    By.QUARTER: (timedelta(hours=30), timedelta(minutes=15)),
+    By.HOUR: (timedelta(days=4), timedelta(hours=1)),
+    By.DAY: (timedelta(days=90), timedelta(hours=50)),
+    By.WEEK: (timedelta(days=400), timedelta(days=9)),
+    By.MONTH: (timedelta(days=1500), timedelta(days=33)),
+    By.YEAR: (timedelta(days=4000), timedelta(days=368)),
+}
+
+
+@given(zones, instants, st.sampled_from(By), st.floats(0.001, 1))
+def test_periods_cover_the_span_and_no_more(zone, start, by, share):
+    most, longest = LENGTHS[by]
+    end = start + most * share
+
+    edges = periods(by, start, end, zone)
+
+    assert edges[0] <= start < edges[1]
+    assert edges[-2] < end <= edges[-1]
+    assert all(timedelta() < b - a <= longest for a, b in pairwise(edges))
+
+
+@given(zones, instants, st.sampled_from([By.HOUR, By.DAY, By.WEEK, By.MONTH, By.YEAR]))
+def test_edges_do_not_depend_on_where_the_span_begins(zone, start, by):
+    end = start + LENGTHS[by][0] / 2
+    edges = periods(by, start, end, zone)
+
+    later = periods(by, edges[1], end, zone) if edges[1] < end else edges[1:]
+
+    assert later == edges[1:]
+
+
+@given(zones, instants)
+def test_finer_periods_begin_where_the_coarser_do(zone, start):
+    end = start + timedelta(days=3)
+    days, hours, quarters = (
+        set(periods(by, start, end, zone)) for by in (By.DAY, By.HOUR, By.QUARTER)
+    )
+
+    inside = {day for day in days if start < day < end}
+    assert inside <= hours
+    assert {hour for hour in hours if start < hour < end} <= quarters
+
+
+def local(edges, zone):
+    return [f"{edge.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" for edge in edges]
+
+
+PERIODS = [
+    ("Europe/Paris", By.WEEK, utc(2026, 1, 1, 12), utc(2026, 1, 6),
+     ["2025-12-29 00:00", "2026-01-05 00:00", "2026-01-12 00:00"]),
+    ("Europe/Paris", By.MONTH, utc(2026, 2, 28, 23), utc(2026, 4, 1),
+     ["2026-03-01 00:00", "2026-04-01 00:00", "2026-05-01 00:00"]),
+    ("Europe/Paris", By.YEAR, utc(2025, 12, 31, 22, 59), utc(2025, 12, 31, 23, 1),
+     ["2025-01-01 00:00", "2026-01-01 00:00", "2027-01-01 00:00"]),
+    ("Asia/Kathmandu", By.DAY, utc(2026, 11, 22, 18, 15), utc(2026, 11, 23, 18, 15),
+     ["2026-11-23 00:00", "2026-11-24 00:00"]),
+    ("Pacific/Apia", By.DAY, utc(2011, 12, 29, 12), utc(2011, 12, 31),
+     ["2011-12-29 00:00", "2011-12-31 00:00", "2012-01-01 00:00"]),
+    ("Europe/Paris", By.QUARTER, utc(2026, 3, 29, 0, 50), utc(2026, 3, 29, 1, 20),
+     ["2026-03-29 01:45", "2026-03-29 03:00", "2026-03-29 03:15", "2026-03-29 03:30"]),
+    ("America/Toronto", By.HOUR, utc(1919, 3, 31, 3, 30), utc(1919, 3, 31, 6),
+     ["1919-03-30 22:00", "1919-03-30 23:00", "1919-03-31 00:30", "1919-03-31 01:00",
+      "1919-03-31 02:00"]),
+    ("UTC", By.DAY, utc(2026, 1, 1), utc(2026, 1, 1), []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("zone", "by", "start", "end", "expected"),
+    PERIODS,
+    ids=[f"{zone} {by}" for zone, by, *_ in PERIODS],
+)
+def test_periods_begin_where_the_wall_clock_says(zone, by, start, end, expected):
+    assert local(periods(by, start, end, ZoneInfo(zone)), zone) == expected
+
+
+def test_bounds_are_neighbouring_edges():
+    start, end = utc(2026, 3, 28, 12), utc(2026, 3, 30, 12)
+    zone = ZoneInfo("Europe/Paris")
+
+    days = bounds(By.DAY, start, end, zone)
+
+    assert [(stop - begin) / HOUR for begin, stop in days] == [24, 23, 24]
+    assert list(pairwise(periods(By.DAY, start, end, zone))) == days

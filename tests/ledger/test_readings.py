@@ -75,6 +75,18 @@ def test_neighbours_are_found_on_both_sides(device, stored):
         assert after == stored[place : place + count]
 
 
+def test_empty_years_are_skipped(device, django_assert_max_num_queries):
+    store_household(device.pk, 3)
+    later = store_household(device.pk, 3, start_ms=DAY + 4000 * DAY_MS)
+    seal_day(device.pk, DAY)
+
+    with django_assert_max_num_queries(20):
+        days = list(iter_days(device.pk, 0, DAY + 9000 * DAY_MS))
+
+    assert [len(day) for day in days] == [3, 3]
+    assert days[1].timestamps.tolist() == [row[0] for row in later]
+
+
 def test_last_reading_is_the_newest(device, stored):
     newest, earlier = last_reading(device.pk), last_reading(device.pk, DAY + 5 * STEP_MS)
 

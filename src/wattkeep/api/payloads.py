@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from wattkeep.domain.presence import Status
-from wattkeep.history.consumption import finished_days, hours_of_today
+from wattkeep.history.consumption import recent_use
 from wattkeep.live.presence import presence_of, presences_of
 
 if TYPE_CHECKING:
@@ -46,10 +46,8 @@ def dashboard_payload(device: Device, now: datetime) -> dict[str, Any]:
     """Return everything a device's page shows: values, today's hours, seven days, open alerts."""
     presence = presence_of(device, now)
     latest = presence.latest
-    hours = hours_of_today(device, now)
-    today_kwh = sum(used for _, used in hours)
-    today = now.astimezone(device.site.zone).date()
-    days = [*finished_days(device, now, DAYS_SHOWN - 1), (today, today_kwh)]
+    recent = recent_use(device, now, DAYS_SHOWN)
+    today, today_kwh = recent.days[-1]
     alerts = device.alerts.filter(is_resolved=False)[:ALERTS_SHOWN]
     return {
         "device": _device(device, presence),
@@ -67,11 +65,11 @@ def dashboard_payload(device: Device, now: datetime) -> dict[str, Any]:
                 "start": iso(start),
                 "consumption": round(used, 3),
             }
-            for start, used in hours
+            for start, used in recent.hours
         ],
         "weekly_consumption": [
             {"date": day.isoformat(), "day": f"{day:%a}", "consumption": round(used, 3)}
-            for day, used in days
+            for day, used in recent.days
         ],
         "alerts": [alert_row(alert) for alert in alerts],
     }
@@ -104,6 +102,7 @@ def _device(device: Device, presence: Presence) -> dict[str, Any]:
         "name": device.name,
         "location": device.location,
         "site": device.site_id,
+        "parent": device.parent_id,
         "is_active": device.is_active,
         "key_prefix": device.key_prefix,
         "interval_s": device.interval_s,
@@ -113,7 +112,7 @@ def _device(device: Device, presence: Presence) -> dict[str, Any]:
     }
 
 
-def _values(reading: EnergyReading) -> dict[str, float]:
+def _values(reading: EnergyReading) -> dict[str, float | None]:
     return {name: getattr(reading, name) for name in VALUES}
 
 

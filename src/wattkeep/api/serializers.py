@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from wattkeep.monitoring.devices import possible_parents
 from wattkeep.monitoring.models import Device, Site
 
 
@@ -16,10 +17,20 @@ class OwnSiteField(serializers.PrimaryKeyRelatedField):  # type: ignore[type-arg
         return Site.objects.filter(owner=self.context["request"].user)
 
 
+class OwnDeviceField(serializers.PrimaryKeyRelatedField):  # type: ignore[type-arg]
+    """A device of the asking user; anybody else's does not exist."""
+
+    def get_queryset(self) -> Any:
+        return Device.objects.filter(user=self.context["request"].user)
+
+
 class DeviceSerializer(serializers.ModelSerializer):  # type: ignore[type-arg]
     """What its owner may set of a device."""
 
     site = OwnSiteField(required=False)
+    parent = OwnDeviceField(  # type: ignore[assignment]  # DRF takes it off the class
+        required=False, allow_null=True, help_text="The device behind whose meter this one sits."
+    )
 
     class Meta:
         model = Device
@@ -27,11 +38,62 @@ class DeviceSerializer(serializers.ModelSerializer):  # type: ignore[type-arg]
             "name",
             "location",
             "site",
+            "parent",
             "interval_s",
             "range_w",
+            "has_counter",
             "is_active",
             "signed_only",
         )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a parent that is elsewhere, or behind the device itself."""
+        parent: Device | None = attrs.get("parent")
+        if parent is None:
+            return attrs
+        device = self.instance
+        if device is None:
+            attrs.setdefault("site", parent.site)
+            device = Device(user=self.context["request"].user)
+        if "site" in attrs:
+            device.site = attrs["site"]
+        if not possible_parents(device).filter(pk=parent.pk).exists():
+            words = "A device sits behind another of the same site that is not behind it."
+            raise serializers.ValidationError({"parent": [words]})
+        return attrs
+
+
+class DeletionSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """What deleting a device needs: its name, typed."""
+
+    name = serializers.CharField(max_length=100)
+
+
+class NewCorrectionSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """What an interval at full quarter-hours really used, in a person's word."""
+
+    start = serializers.CharField(help_text="with an offset, or a date of the site")
+    end = serializers.CharField(help_text="with an offset, or a date of the site")
+    consumption = serializers.FloatField(
+        min_value=0, allow_null=True, help_text="kWh; null leaves the interval out of every sum"
+    )
+    reason = serializers.CharField(max_length=200)
+
+
+class SwapSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """When a device got another meter or board, and what the counters showed then, if known."""
+
+    at = serializers.CharField(required=False, help_text="with an offset; now without it")
+    closing = serializers.FloatField(
+        min_value=0, required=False, allow_null=True, default=None, help_text="kWh, the old meter"
+    )
+    opening = serializers.FloatField(
+        min_value=0, required=False, allow_null=True, default=None, help_text="kWh, the new meter"
+    )
+    is_new_meter = serializers.BooleanField(
+        required=False, default=True, help_text="false: only the board, the meter stays"
+    )
+    note = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
 
 
 class StatusSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -49,6 +111,7 @@ class DeviceRowSerializer(StatusSerializer):
     name = serializers.CharField()
     location = serializers.CharField()
     site = serializers.IntegerField()
+    parent = serializers.IntegerField(allow_null=True)  # type: ignore[assignment]  # see above
     is_active = serializers.BooleanField()
     key_prefix = serializers.CharField()
     interval_s = serializers.IntegerField()

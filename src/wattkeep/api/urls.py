@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from wattkeep.api import views
+from wattkeep.api import correction_views, exports, figure_views, views
 
 app_name = "api"
 
@@ -13,6 +13,66 @@ urlpatterns = [
     path("v1/devices/", views.DevicesView.as_view(), name="devices"),
     path("v1/devices/<int:device_id>/", views.DeviceView.as_view(), name="device"),
     path("v1/devices/<int:device_id>/key/", views.DeviceKeyView.as_view(), name="device-key"),
+    path(
+        "v1/devices/<int:device_id>/consumption/",
+        figure_views.DeviceConsumptionView.as_view(),
+        name="device-consumption",
+    ),
+    path(
+        "v1/devices/<int:device_id>/series/",
+        figure_views.DeviceSeriesView.as_view(),
+        name="device-series",
+    ),
+    path(
+        "v1/devices/<int:device_id>/events/",
+        figure_views.DeviceEventsView.as_view(),
+        name="device-events",
+    ),
+    path(
+        "v1/devices/<int:device_id>/why/",
+        figure_views.DeviceWhyView.as_view(),
+        name="device-why",
+    ),
+    path(
+        "v1/devices/<int:device_id>/corrections/",
+        correction_views.DeviceCorrectionsView.as_view(),
+        name="device-corrections",
+    ),
+    path(
+        "v1/devices/<int:device_id>/corrections/<int:correction_id>/",
+        correction_views.DeviceCorrectionView.as_view(),
+        name="device-correction",
+    ),
+    path(
+        "v1/devices/<int:device_id>/swap/",
+        correction_views.DeviceSwapView.as_view(),
+        name="device-swap",
+    ),
+    path(
+        "v1/sites/<int:site_id>/corrections/",
+        correction_views.SiteCorrectionsView.as_view(),
+        name="site-corrections",
+    ),
+    path(
+        "v1/devices/<int:device_id>/readings.csv",
+        exports.ReadingsCsvView.as_view(),
+        name="device-readings-csv",
+    ),
+    path(
+        "v1/devices/<int:device_id>/slots.csv",
+        exports.SlotsCsvView.as_view(),
+        name="device-slots-csv",
+    ),
+    path(
+        "v1/sites/<int:site_id>/consumption/",
+        figure_views.SiteConsumptionView.as_view(),
+        name="site-consumption",
+    ),
+    path(
+        "v1/sites/<int:site_id>/series/",
+        figure_views.SiteSeriesView.as_view(),
+        name="site-series",
+    ),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
 ]

@@ -16,6 +16,7 @@ from wattkeep.cli.import_ import import_
 from wattkeep.cli.manage import manage
 from wattkeep.cli.replay import replay
 from wattkeep.cli.sim import sim
+from wattkeep.cli.storage import storage
 from wattkeep.cli.up import serve, up
 
 
@@ -40,6 +41,7 @@ for command in (
     manage,
     backup,
     restore,
+    storage,
     doctor,
 ):
     wattkeep.add_command(command)

@@ -118,8 +118,8 @@ def _import(source: Source, device: Device, *, dry_run: bool, align: bool) -> in
         stored = store_file(source, Target(device.pk, now_ms, survey.shift_kwh), watch)
     for line in describe_stored(stored):
         click.echo(line)
-    if stored.new:
-        _update_ledger(device)
+    # Also when nothing was new: an earlier run may have been ended before it came to this.
+    _update_ledger(device)
     return survey.tally.refused
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pcodec import (  # type: ignore[import-untyped]  # it brings no types
-    ChunkConfig,
-    DeltaSpec,
-    standalone,
+
+from wattkeep.domain.column_bytes import (
+    CorruptColumnError,
+    Encoding,
+    opened,
+    packed,
+    sealed,
+    unknown,
+    unpacked,
 )
 
 if TYPE_CHECKING:
@@ -91,37 +94,16 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "power_factor": ("power", "voltage", "current"),
 }
 
-_HEAD = struct.Struct("<BI")
-_GRID = struct.Struct("<qqI")
-_LENGTH = struct.Struct("<I")
-_HAS_NULLS = 0x80
+_GRID = struct.Struct("<IqqI")
 _MOST_DECIMALS = 9
+# From whole numbers: not every machine's power function is exact.
+_TENS = tuple(float(10**decimals) for decimals in range(_MOST_DECIMALS + 1))
 # Whole numbers up to here are exact as floats.
 _MOST_EXACT = 2**53
 _MOST_PREDICTED = 2**31
 _WH_DECIMALS = 3
 _DW_MS_PER_WH = 36_000_000
-_DELTAS = (DeltaSpec.auto(), DeltaSpec.try_consecutive(1), DeltaSpec.try_consecutive(2))
-
-
-class Encoding(IntEnum):
-    """How a column's values are written; the low seven bits of its first byte."""
-
-    NOTHING = 0
-    FLOATS = 1
-    DECIMALS = 2
-    # Decimals, less what power, voltage and the other of the two tell.
-    FROM_APPARENT_POWER = 3
-    # Decimals, less the power added up.
-    FROM_WORK = 4
-    INSTANTS = 16
-
-
 _WHOLE = {Encoding.DECIMALS, Encoding.FROM_APPARENT_POWER, Encoding.FROM_WORK}
-
-
-class CorruptColumnError(ValueError):
-    """Bytes that are not what was written, or were written by a newer Wattkeep."""
 
 
 def needed_for(names: Iterable[str]) -> set[str]:
@@ -144,7 +126,7 @@ def encode_day(
     `nulls` tells where a column has no value at all, which is not the same as NaN.
     """
     day = _Day(timestamps, values, nulls or {})
-    encoded = {"timestamps": _sealed(Encoding.INSTANTS, _encode_instants(timestamps))}
+    encoded = {"timestamps": sealed(Encoding.INSTANTS, _encode_instants(timestamps))}
     for name in ("power", "voltage", "frequency"):
         encoded[name] = day.encode(name)
     encoded["energy"] = _shortest(day.encode("energy"), day.encode_energy_from_work())
@@ -176,9 +158,9 @@ class EncodedDay:
             CorruptColumnError: they cannot be read.
         """
         if self._timestamps is None:
-            encoding, _, body = _opened("timestamps", self._encoded["timestamps"], self._count)
+            encoding, _, body = opened("timestamps", self._encoded["timestamps"], self._count)
             if encoding != Encoding.INSTANTS:
-                raise _unknown("timestamps", encoding)
+                raise unknown("timestamps", encoding)
             self._timestamps = _decode_instants(body, self._count)
         return self._timestamps
 
@@ -194,23 +176,23 @@ class EncodedDay:
 
     def nulls(self, name: str) -> Flags:
         """Return where nothing was stored."""
-        encoding, nulls, _ = _opened(name, self._encoded[name], self._count)
+        encoding, nulls, _ = opened(name, self._encoded[name], self._count)
         if encoding == Encoding.NOTHING:
             return np.ones(self._count, np.bool_)
         return np.zeros(self._count, np.bool_) if nulls is None else nulls
 
     def _decode(self, name: str) -> Values:
-        encoding, nulls, body = _opened(name, self._encoded[name], self._count)
+        encoding, nulls, body = opened(name, self._encoded[name], self._count)
         if encoding == Encoding.NOTHING:
             return np.full(self._count, np.nan)
         there = slice(None) if nulls is None else ~nulls
         count = self._count - (0 if nulls is None else int(nulls.sum()))
         if encoding == Encoding.FLOATS:
-            found = _unpacked(name, body, count)
+            found = unpacked(name, body, count)
         elif encoding in _WHOLE:
-            found = self._whole(name, encoding, body, count, there) / 10.0 ** body[0]
+            found = self._whole(name, encoding, body, count, there) / _TENS[body[0]]
         else:
-            raise _unknown(name, encoding)
+            raise unknown(name, encoding)
         if nulls is None:
             return found
         full = np.full(self._count, np.nan)
@@ -221,7 +203,7 @@ class EncodedDay:
         self, name: str, encoding: int, body: bytes, count: int, there: Flags | slice
     ) -> NDArray[Any]:
         """Return a column's values without their points, what was left out of them put back."""
-        whole = _unpacked(name, body[1:], count)
+        whole = unpacked(name, body[1:], count)
         if encoding == Encoding.FROM_APPARENT_POWER:
             return whole + _from_apparent_power(name, self.values, body[0])[there]
         if encoding == Encoding.FROM_WORK:
@@ -249,10 +231,10 @@ class _Day:
         """Return a column written without any other."""
         there = self._there(name)
         if not len(there):
-            return _sealed(Encoding.NOTHING, b"")
+            return sealed(Encoding.NOTHING, b"")
         if (decimals := self._whole[name]) is not None:
             return self._write_decimals(name, Encoding.DECIMALS, *decimals)
-        return _sealed(Encoding.FLOATS, _packed(there), self._nulls.get(name))
+        return sealed(Encoding.FLOATS, packed(there), self._nulls.get(name))
 
     def encode_from_apparent_power(self, name: str) -> bytes | None:
         """Return current or power factor as what is left when the other is known."""
@@ -275,7 +257,7 @@ class _Day:
     def _write_decimals(
         self, name: str, encoding: Encoding, decimals: int, whole: NDArray[np.int64]
     ) -> bytes:
-        return _sealed(encoding, bytes([decimals]) + _packed(whole), self._nulls.get(name))
+        return sealed(encoding, bytes([decimals]) + packed(whole), self._nulls.get(name))
 
     def _there(self, name: str) -> Values:
         return self._full[name][self._where(name)]
@@ -296,7 +278,7 @@ def _from_apparent_power(
     """Return what power, voltage and the other one make of current or power factor."""
     other = "power_factor" if name == "current" else "current"
     with np.errstate(all="ignore"):
-        told = column("power") / (column("voltage") * column(other)) * 10.0**decimals
+        told = column("power") / (column("voltage") * column(other)) * _TENS[decimals]
     return _rounded(told)
 
 
@@ -322,11 +304,11 @@ def _as_decimals(values: Values) -> tuple[int, NDArray[np.int64]] | None:
     """
     for decimals in range(_MOST_DECIMALS + 1):
         with np.errstate(all="ignore"):
-            rounded = np.rint(values * 10.0**decimals)
+            rounded = np.rint(values * _TENS[decimals])
             if not bool(np.all(np.abs(rounded) < _MOST_EXACT)):
                 return None
             whole = rounded.astype(np.int64)
-            if (whole / 10.0**decimals).tobytes() == values.tobytes():
+            if (whole / _TENS[decimals]).tobytes() == values.tobytes():
                 return decimals, whole
     return None
 
@@ -344,80 +326,26 @@ def _encode_instants(timestamps: Instants) -> bytes:
     ticks = (timestamps - first + step // 2) // step
     skips = np.diff(ticks)
     off = timestamps - first - ticks * step
-    skipped = b"" if bool(np.all(skips == 1)) else _packed(skips)
-    return _GRID.pack(first, step, len(skipped)) + skipped + (_packed(off) if off.any() else b"")
+    skipped = b"" if bool(np.all(skips == 1)) else packed(skips)
+    head = _GRID.pack(len(timestamps), first, step, len(skipped))
+    return head + skipped + (packed(off) if off.any() else b"")
 
 
 def _decode_instants(body: bytes, count: int) -> Instants:
-    first, step, length = _GRID.unpack_from(body)
+    stored, first, step, length = _GRID.unpack_from(body)
+    if stored != count:
+        raise CorruptColumnError(f"timestamps: not {count} values")
     skipped, off = body[_GRID.size : _GRID.size + length], body[_GRID.size + length :]
     if skipped:
         ticks = np.zeros(count, np.int64)
-        np.cumsum(_unpacked("timestamps", skipped, count - 1), out=ticks[1:])
+        np.cumsum(unpacked("timestamps", skipped, count - 1), out=ticks[1:])
     else:
         ticks = np.arange(count, dtype=np.int64)
     timestamps: Instants = first + ticks * step
     if off:
-        timestamps += _unpacked("timestamps", off, count)
+        timestamps += unpacked("timestamps", off, count)
     return timestamps
-
-
-# -- bytes ------------------------------------------------------------------------------------
-
-
-def _packed(values: NDArray[Any]) -> bytes:
-    """Return numbers in the shortest form that pcodec finds."""
-    if values.dtype == np.int64 and bool(np.all(np.abs(values) < _MOST_PREDICTED)):
-        values = values.astype(np.int32)
-    deltas = _DELTAS if values.dtype.kind == "i" else _DELTAS[:1]
-    return min(
-        (
-            bytes(standalone.simple_compress(values, ChunkConfig(delta_spec=delta)))
-            for delta in deltas
-        ),
-        key=len,
-    )
-
-
-def _unpacked(name: str, body: bytes, count: int) -> NDArray[Any]:
-    try:
-        values: NDArray[Any] | None = standalone.simple_decompress(body)
-    except RuntimeError as error:
-        raise CorruptColumnError(f"{name}: {error}") from error
-    if values is None or len(values) != count:
-        raise CorruptColumnError(f"{name}: not {count} values")
-    return values
-
-
-def _sealed(encoding: Encoding, body: bytes, nulls: Flags | None = None) -> bytes:
-    """Return a column: its encoding, a CRC-32 of all else, where it is null, and its body."""
-    mark = int(encoding)
-    if nulls is not None and encoding != Encoding.NOTHING:
-        mark |= _HAS_NULLS
-        bitmap = zlib.compress(np.packbits(nulls).tobytes(), 9)
-        body = _LENGTH.pack(len(bitmap)) + bitmap + body
-    return _HEAD.pack(mark, zlib.crc32(body, zlib.crc32(bytes([mark])))) + body
-
-
-def _opened(name: str, encoded: bytes, count: int) -> tuple[int, Flags | None, bytes]:
-    """Return a column's encoding, where it is null, and its body."""
-    if len(encoded) < _HEAD.size:
-        raise CorruptColumnError(f"{name}: too short")
-    mark, checksum = _HEAD.unpack_from(encoded)
-    body = encoded[_HEAD.size :]
-    if zlib.crc32(body, zlib.crc32(bytes([mark]))) != checksum:
-        raise CorruptColumnError(f"{name}: the checksum is wrong")
-    if not mark & _HAS_NULLS:
-        return mark, None, body
-    (length,) = _LENGTH.unpack_from(body)
-    packed = np.frombuffer(zlib.decompress(body[_LENGTH.size : _LENGTH.size + length]), np.uint8)
-    nulls = np.unpackbits(packed, count=count).astype(np.bool_)
-    return mark & ~_HAS_NULLS, nulls, body[_LENGTH.size + length :]
 
 
 def _shortest(one: bytes, other: bytes | None) -> bytes:
     return one if other is None or len(one) <= len(other) else other
-
-
-def _unknown(name: str, encoding: int) -> CorruptColumnError:
-    return CorruptColumnError(f"{name}: encoding {encoding} is not known to this Wattkeep")

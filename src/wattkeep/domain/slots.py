@@ -173,7 +173,8 @@ def _in_order(readings: Columns, swaps: Sequence[Swap]) -> Iterator[Sample | Swa
     )
     if not swaps:
         return samples
-    return iter(sorted(chain(swaps, samples), key=lambda one: one.at_ms))
+    both: Iterator[Sample | Swap] = chain(swaps, samples)
+    return iter(sorted(both, key=lambda one: one.at_ms))
 
 
 @dataclass(slots=True)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from wattkeep.domain.calendar import day_start, days_until, local_hours
+from wattkeep.domain.calendar import By, day_start, days_until, local_hours, periods
+from wattkeep.domain.corrections import Energy, apply_corrections
 from wattkeep.domain.instants import from_ms, to_ms
-from wattkeep.domain.slots import SLOT_MS, slot_start
-from wattkeep.history._interim import apply, periods
-from wattkeep.history.quarters import NOTHING, At, Energy, fetch_each, instant_ms, sum_quarters
+from wattkeep.domain.slots import slot_start
+from wattkeep.history.quarters import NOTHING, At, fetch_each, instant_ms, sum_quarters
 from wattkeep.history.tails import tails_of
+from wattkeep.ledger.corrections import as_spans
 from wattkeep.monitoring.models import Correction, MeterEvent
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from wattkeep.monitoring.models import Device
 
-PERIODS = ("quarter", "hour", "day", "week", "month", "year")
 # What changes how a figure is to be read; a dip of the counter or a started board does not.
 TELLING_KINDS = (
     MeterEvent.Kind.GAP,
@@ -59,20 +58,20 @@ class Consumption:
 
 
 def consumption(
-    devices: Sequence[Device], start: datetime, end: datetime, by: str, zone: ZoneInfo
+    devices: Sequence[Device], start: datetime, end: datetime, by: By, zone: ZoneInfo
 ) -> Consumption:
-    """Return what each device used from `start` to `end`, by one of PERIODS of a zone's clock.
+    """Return what each device used from `start` to `end`, by periods of a zone's clock.
 
     The first and the last period are cut where the span is; it is widened to full quarter-hours.
     """
-    span = from_ms(slot_start(to_ms(start))), from_ms(-slot_start(-to_ms(end)))
-    edges = tuple(periods(by, *span, zone))
-    by_device = used_between(devices, edges)
-    return Consumption(edges, by_device, _kinds(devices, edges))
+    first, last = from_ms(slot_start(to_ms(start))), from_ms(-slot_start(-to_ms(end)))
+    inner = [edge for edge in periods(by, first, last, zone) if first < edge < last]
+    edges = (first, *inner, last)
+    return Consumption(edges, used_between(devices, edges), _kinds(devices, edges))
 
 
 def used_between(
-    devices: Sequence[Device], edges: Sequence[datetime]
+    devices: Sequence[Device], edges: Sequence[datetime], *, corrected: bool = True
 ) -> dict[int, list[Energy]]:
     """Return device id → what was used between neighbouring edges, which are quarter-hours."""
     edges_ms = [to_ms(edge) for edge in edges]
@@ -81,8 +80,10 @@ def used_between(
         device.pk: [stored.get((device.pk, start_ms), NOTHING) for start_ms in edges_ms[:-1]]
         for device in devices
     }
-    changes = [*_unfolded(devices)]
-    for device_id, start_ms, change in [*changes, *_corrected(devices, edges_ms, changes)]:
+    changes = list(_unfolded(devices))
+    if corrected:
+        changes += _corrections(devices, edges_ms, changes)
+    for device_id, start_ms, change in changes:
         index = bisect_right(edges_ms, start_ms) - 1
         if 0 <= index < len(edges_ms) - 1:
             used[device_id][index] += change
@@ -98,27 +99,22 @@ def _unfolded(devices: Sequence[Device]) -> Iterable[Change]:
             yield device_id, slot.start_ms, Energy(slot.measured_mwh, slot.estimated_mwh)
 
 
-def _corrected(
+def _corrections(
     devices: Sequence[Device], edges_ms: Sequence[int], unfolded: Sequence[Change]
-) -> Iterable[Change]:
-    """Yield what people's corrections change in each slot of the span."""
-    corrections = list(active_corrections(devices, edges_ms[0], edges_ms[-1]))
+) -> list[Change]:
+    """Return what people's corrections change in each slot of the span."""
+    corrections = list(corrections_touching(devices, edges_ms[0], edges_ms[-1]))
     if not corrections:
-        return
-    slots = _slots_of(corrections, unfolded)
-    for correction in corrections:
-        start_ms, end_ms = to_ms(correction.start), to_ms(correction.end)
-        before = {
-            at_ms: slots.get((correction.device_id, at_ms), NOTHING)
-            for at_ms in range(start_ms, end_ms, SLOT_MS)
-        }
-        mwh = None if correction.energy_wh is None else round(correction.energy_wh * 1000)
-        after = apply(mwh, {at_ms: energy.total_mwh for at_ms, energy in before.items()})
-        for at_ms, energy in before.items():
-            yield correction.device_id, at_ms, Energy(corrected_mwh=after[at_ms]) - energy
+        return []
+    changes = []
+    for device_id, slots in _slots_of(corrections, unfolded).items():
+        spans = as_spans(one for one in corrections if one.device_id == device_id)
+        for at_ms, energy in apply_corrections(slots, spans).items():
+            changes.append((device_id, at_ms, energy - slots.get(at_ms, NOTHING)))
+    return changes
 
 
-def active_corrections(
+def corrections_touching(
     devices: Sequence[Device], start_ms: int, end_ms: int
 ) -> QuerySet[Correction]:
     """Return the corrections of devices that hold and touch a span."""
@@ -132,16 +128,16 @@ def active_corrections(
 
 def _slots_of(
     corrections: Sequence[Correction], unfolded: Sequence[Change]
-) -> dict[tuple[int, int], Energy]:
-    """Return (device, slot start) → energy of every slot that a correction covers."""
-    wanted = [
-        (one.device_id, At(to_ms(one.start)), At(to_ms(one.end))) for one in corrections
-    ]
-    found: dict[tuple[int, int], Energy] = defaultdict(Energy)
+) -> dict[int, dict[int, Energy]]:
+    """Return device → slot's start → energy, of every slot that a correction covers."""
+    wanted = [(one.device_id, At(to_ms(one.start)), At(to_ms(one.end))) for one in corrections]
+    found: dict[int, dict[int, Energy]] = {one.device_id: {} for one in corrections}
     for device_id, start, measured_mwh, estimated_mwh in fetch_each(COVERED_SLOTS, wanted):
-        found[device_id, instant_ms(start)] = Energy(measured_mwh, estimated_mwh)
+        found[device_id][instant_ms(start)] = Energy(measured_mwh, estimated_mwh)
     for device_id, start_ms, energy in unfolded:
-        found[device_id, start_ms] += energy
+        if device_id in found:
+            slots = found[device_id]
+            slots[start_ms] = slots.get(start_ms, NOTHING) + energy
     return found
 
 

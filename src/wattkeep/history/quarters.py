@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
+from wattkeep.domain.corrections import Energy
 from wattkeep.domain.instants import from_ms, to_ms
 
 if TYPE_CHECKING:
@@ -30,33 +30,6 @@ POSTGRES_SUMS = f"""
     WHERE device_id = ANY(%s) AND start >= %s AND start < %s GROUP BY 1, 2
 """  # noqa: S608
 ONE_STATEMENT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Energy:
-    """What was used, in whole mWh, by how it is known."""
-
-    measured_mwh: int = 0
-    estimated_mwh: int = 0
-    corrected_mwh: int = 0
-
-    @property
-    def total_mwh(self) -> int:
-        return self.measured_mwh + self.estimated_mwh + self.corrected_mwh
-
-    def __add__(self, other: Energy) -> Energy:
-        return Energy(
-            self.measured_mwh + other.measured_mwh,
-            self.estimated_mwh + other.estimated_mwh,
-            self.corrected_mwh + other.corrected_mwh,
-        )
-
-    def __sub__(self, other: Energy) -> Energy:
-        return Energy(
-            self.measured_mwh - other.measured_mwh,
-            self.estimated_mwh - other.estimated_mwh,
-            self.corrected_mwh - other.corrected_mwh,
-        )
 
 
 NOTHING = Energy()

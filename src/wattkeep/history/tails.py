@@ -13,6 +13,7 @@ from wattkeep.domain.counter import CounterState, Meter, Sample, Swap
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import METRICS, Folded, Start, fold_slots, slot_start
 from wattkeep.history.quarters import At, fetch_each, instant_ms
+from wattkeep.ledger.stored import StoredProfiles
 from wattkeep.monitoring.models import MeterEvent
 
 if TYPE_CHECKING:
@@ -54,7 +55,13 @@ def tails_of(devices: Sequence[Device]) -> dict[int, Folded]:
         if start is None:
             start = Start(slot_start(_first_ms(columns, swaps.get(device.pk, ()))), CounterState())
         meter = Meter(device.range_w, device.has_counter)
-        folded[device.pk] = fold_slots(columns, swaps.get(device.pk, ()), meter, start)
+        folded[device.pk] = fold_slots(
+            columns,
+            swaps.get(device.pk, ()),
+            meter,
+            start,
+            StoredProfiles(device.pk, start.at_ms),
+        )
     return folded
 
 
@@ -114,4 +121,5 @@ def _swaps_by_device(
 
 def _first_ms(columns: Columns, swaps: Sequence[Swap]) -> int:
     firsts = [swap.at_ms for swap in swaps[:1]]
-    return min([*firsts, *columns.timestamps[:1].tolist()])
+    first: int = min([*firsts, *columns.timestamps[:1].tolist()])
+    return first

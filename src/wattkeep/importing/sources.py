@@ -66,8 +66,8 @@ def open_source(path: Path, options: Options) -> Source:
     head = read_head(path)
     if not head.strip():
         raise ImportFileError(f"{path.name}: the file is empty")
-    found = options.format or _recognise(head)
     try:
+        found = options.format or _recognise(head)
         if found == "emoncms":
             return _emoncms(path, head, options)
         if found == "homeassistant":

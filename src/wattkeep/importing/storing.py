@@ -10,11 +10,11 @@ from django.db import IntegrityError, transaction
 
 from wattkeep.domain.columns import Columns
 from wattkeep.domain.instants import from_ms, to_ms
-from wattkeep.domain.slots import slot_start
 from wattkeep.importing.rows import COLUMNS, DAY_MS, Tally, day_parts
 from wattkeep.ledger.blocks import STORED, WholeDay, make_block, merge_days, open_block
+from wattkeep.ledger.marks import leave_mark
 from wattkeep.ledger.readings import readings_between
-from wattkeep.monitoring.models import EnergyReading, LedgerMark, LedgerState, ReadingBlock
+from wattkeep.monitoring.models import EnergyReading, LedgerState, ReadingBlock
 
 if TYPE_CHECKING:
     from wattkeep.importing.sources import Source, Watch
@@ -142,7 +142,7 @@ def _merge_into_block(device_id: int, day_ms: int, columns: Columns) -> int:
         block = make_block(device_id, day_ms, whole)
         with transaction.atomic():
             if _replace(old, block):
-                _mark(device_id, int(new.timestamps[0]))
+                leave_mark(device_id, int(new.timestamps[0]), int(new.timestamps[-1]))
                 return len(new)
     raise DayBusyError(f"the readings of {day:%Y-%m-%d} are being changed by others all the time")
 
@@ -188,17 +188,9 @@ def _insert_rows(device_id: int, new: Columns) -> int:
     ]
     with transaction.atomic():
         EnergyReading.objects.bulk_create(rows, batch_size=ROWS_A_STATEMENT, ignore_conflicts=True)
-        _mark(device_id, int(new.timestamps[0]))
+        leave_mark(device_id, int(new.timestamps[0]), int(new.timestamps[-1]))
     return len(rows)
 
 
 def _with_none(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[float | None]:
     return [None if value != value else value for value in values.tolist()]  # noqa: PLR0124 - NaN
-
-
-def _mark(device_id: int, first_ms: int) -> None:
-    """Have the ledger make the slots from a reading on, in the transaction that stores it."""
-    LedgerMark.objects.bulk_create(
-        [LedgerMark(device_id=device_id, start=from_ms(slot_start(first_ms)))],
-        ignore_conflicts=True,
-    )

@@ -13,7 +13,7 @@ import numpy as np
 from wattkeep.domain.counter import GAP_MS, MS_PER_HOUR, OVER_RANGE, SLACK_WH
 from wattkeep.importing.files import ImportFileError
 from wattkeep.importing.rows import DAY_MS, DayPart, Tally, day_parts
-from wattkeep.ledger.readings import readings_after, readings_before, readings_between
+from wattkeep.ledger.readings import iter_days, readings_after, readings_before
 
 if TYPE_CHECKING:
     from wattkeep.importing.sources import Source, Watch
@@ -113,7 +113,7 @@ def survey_file(
         len(gaps),
         sum(gap.length_ms for gap in gaps),
         tuple(heapq.nlargest(TOLD_GAPS, gaps)),
-        len(readings_between(device.pk, first.at_ms, last.at_ms + 1, ())),
+        sum(map(len, iter_days(device.pk, first.at_ms, last.at_ms + 1, ()))),
         tuple(_joins(device, first, last, shift_kwh)),
         shift_kwh,
     )

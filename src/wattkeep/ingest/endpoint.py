@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wattkeep.ingest.keys import Identity, KeyCache
     from wattkeep.ingest.limits import RateLimit
     from wattkeep.ingest.writer import Writer
+    from wattkeep.ledger.disk import DiskGuard
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -33,6 +34,8 @@ RETRY_STORE_S = 5
 # A post costs one from its device's bucket, and one more for each so many readings.
 READINGS_A_POST = 100
 UNAVAILABLE = "Readings cannot be stored now; nothing was."
+DISK_ALMOST_FULL = "The disk is almost full; nothing was stored."
+RETRY_DISK_S = 30
 
 _encode = msgspec.json.Encoder().encode
 
@@ -49,11 +52,13 @@ class IngestEndpoint:
         keys: KeyCache,
         writer: Writer,
         limit: RateLimit,
+        disk: DiskGuard,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
         self._writer = writer
         self._limit = limit
+        self._disk = disk
         self._clock = clock
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -89,6 +94,10 @@ class IngestEndpoint:
         now_ms = int(self._clock() * 1000)
         batch = self._decode(body, identity, now_ms, is_signed=bool(headers.signature))
         self._limit.charge(identity.device_id, batch.size // READINGS_A_POST)
+        if self._disk.is_almost_full():
+            # The board is there, and its page may say so: a contact takes no more room each time.
+            self._writer.note_contact(identity.device_id, now_ms)
+            raise _TryLater(503, DISK_ALMOST_FULL, RETRY_DISK_S)
         try:
             stored = await self._writer.write(batch, now_ms)
         except StoreUnavailable:

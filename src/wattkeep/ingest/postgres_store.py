@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wattkeep.ingest.batches import Batch
+    from wattkeep.ingest.lateness import LateSlots
     from wattkeep.ingest.stores import Outcome
 
 logger = logging.getLogger(__name__)
@@ -102,6 +103,13 @@ SAVE_EVENT = f"""
     ON CONFLICT (device_id, kind, timestamp) DO UPDATE
     SET until = greatest(monitoring_meterevent.until, excluded.until), windows = excluded.windows
 """  # noqa: S608 - constants only
+SAVE_MARK = f"""
+    INSERT INTO monitoring_ledgermark AS mark (device_id, start, until, touched)
+    VALUES (%s, {AS_INSTANT.format("%s::bigint")}, {AS_INSTANT.format("%s::bigint")}, 0)
+    ON CONFLICT (device_id, start) DO UPDATE SET touched = mark.touched + 1,
+        until = CASE WHEN mark.until >= excluded.until THEN mark.until
+                     WHEN mark.until < excluded.until THEN excluded.until END
+"""  # noqa: S608 - constants only
 
 
 class PostgresStore(Store):
@@ -117,7 +125,9 @@ class PostgresStore(Store):
         *,
         retry_s: float = RETRY_S,
         pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(clock)
         self._parameters = parameters
         self._retry_s = retry_s
         self._pause = pause
@@ -143,8 +153,12 @@ class PostgresStore(Store):
             except psycopg.Error as error:
                 self.close()
                 raise StoreUnavailable(str(error)) from error
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
+        super().close()
         db, self._connection = self._connection, None
         if db is not None:
             with suppress(psycopg.Error, OSError):
@@ -261,6 +275,10 @@ class PostgresStore(Store):
     def _save_events(self, events: list[Event]) -> None:
         with self._db.cursor() as cursor:
             cursor.executemany(SAVE_EVENT, events)
+
+    def _save_marks(self, marks: list[LateSlots]) -> None:
+        with self._db.cursor() as cursor:
+            cursor.executemany(SAVE_MARK, marks)
 
 
 class DistributedStore(PostgresStore):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import suppress
 from functools import cache
 from itertools import chain
@@ -12,10 +13,11 @@ from wattkeep.domain.free_instants import FreeInstants
 from wattkeep.ingest.stores import BootKey, BootRow, Event, Store, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from wattkeep.domain.readings import Reading
     from wattkeep.ingest.batches import Batch
+    from wattkeep.ingest.lateness import LateSlots
 from wattkeep.ingest.stores import Outcome
 
 BUSY_TIMEOUT_MS = 5000
@@ -44,6 +46,13 @@ SAVE_EVENT = (
     " VALUES (?, ?, ?, ?, ?) ON CONFLICT (device_id, kind, timestamp)"
     " DO UPDATE SET until = max(until, excluded.until), windows = excluded.windows"
 )
+SAVE_MARK = (
+    "INSERT INTO monitoring_ledgermark AS mark (device_id, start, until, touched)"
+    " VALUES (?, ?, ?, 0) ON CONFLICT (device_id, start) DO UPDATE"
+    " SET touched = mark.touched + 1,"
+    " until = CASE WHEN mark.until >= excluded.until THEN mark.until"
+    " WHEN mark.until < excluded.until THEN excluded.until END"
+)
 
 
 @cache
@@ -59,7 +68,14 @@ def _insert_of(count: int) -> str:
 class SqliteStore(Store):
     """WAL with synchronous=FULL: one fsync a commit, and what is committed survives a power cut."""
 
-    def __init__(self, path: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(clock)
         self._path = path
         self._busy_timeout_ms = busy_timeout_ms
         self._connection: sqlite3.Connection | None = None
@@ -81,6 +97,7 @@ class SqliteStore(Store):
         return stored
 
     def close(self) -> None:
+        super().close()
         db, self._connection = self._connection, None
         if db is not None:
             with suppress(sqlite3.Error):
@@ -167,3 +184,6 @@ class SqliteStore(Store):
 
     def _save_events(self, events: list[Event]) -> None:
         self._db.executemany(SAVE_EVENT, events)
+
+    def _save_marks(self, marks: list[LateSlots]) -> None:
+        self._db.executemany(SAVE_MARK, marks)

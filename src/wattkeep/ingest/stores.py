@@ -5,6 +5,7 @@ A store takes a whole group and either has all of it on the disk or none of it.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from itertools import chain, compress
@@ -15,12 +16,14 @@ from django.db import connection
 
 from wattkeep.domain.sequence import Arrived, TooManyHolesError
 from wattkeep.ingest.batches import Batch, Stored
+from wattkeep.ingest.lateness import Lateness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from wattkeep.domain.readings import Reading
     from wattkeep.ingest.batches import Windows
+    from wattkeep.ingest.lateness import LateSlots
 
 # Silent windows at most this far apart are one silence.
 SILENCE_JOINS_MS = 60_000
@@ -84,6 +87,10 @@ class _Fresh(NamedTuple):
 class Store(ABC):
     """Where readings go. Called from one thread only."""
 
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lateness = Lateness()
+
     @abstractmethod
     def commit(
         self, batches: Sequence[Batch], contacts: Sequence[tuple[int, int]]
@@ -96,9 +103,9 @@ class Store(ABC):
             StoreUnavailable: nothing was stored.
         """
 
-    @abstractmethod
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database; what was not committed is gone."""
+        self._lateness.forget()
 
     # -- what a dialect brings: each inside the transaction that `commit` began --------------
 
@@ -127,6 +134,10 @@ class Store(ABC):
     @abstractmethod
     def _save_events(self, events: list[Event]) -> None: ...
 
+    @abstractmethod
+    def _save_marks(self, marks: list[LateSlots]) -> None:
+        """Mark slots for the ledger; a mark that is there is touched, so that it outlives a run."""
+
     # -- the same for all --------------------------------------------------------------------
 
     def _write(
@@ -138,6 +149,9 @@ class Store(ABC):
         else:
             plain = [_Fresh(batch.readings, batch.stamped) for batch in batches]
             results = list(self._insert_groups(plain))
+        stored = [one for one in results if isinstance(one, Stored)]
+        if marks := self._lateness.find(stored, int(self._clock() * 1000)):
+            self._save_marks(marks)
         if contacts:
             self._note_contacts(contacts)
         return results

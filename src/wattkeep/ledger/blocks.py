@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from wattkeep.domain.column_bytes import CorruptColumnError
 from wattkeep.domain.columns import (
     FORMAT,
     NAMES,
     Columns,
-    CorruptColumnError,
     EncodedDay,
     encode_day,
     needed_for,

@@ -59,6 +59,10 @@ def iter_days(
     while chunk_ms < end_ms:
         until_ms = min((chunk_ms // DAY_MS + DAYS_A_CHUNK) * DAY_MS, end_ms)
         chunk = readings_between(device_id, chunk_ms, until_ms, columns)
+        if not len(chunk):
+            # Years may be empty: on to where there is something again.
+            following = readings_after(device_id, until_ms, 1, ())
+            until_ms = int(following.timestamps[0]) if len(following) else end_ms
         while len(chunk):
             following_ms = (int(chunk.timestamps[0]) // DAY_MS + 1) * DAY_MS
             cut = int(np.searchsorted(chunk.timestamps, following_ms))
@@ -164,13 +168,15 @@ def whole_rows(device_id: int, start_ms: int, end_ms: int) -> WholeDay | None:
     if not found:
         return None
     table = np.array(found, np.float64)
-    # NULL is not the same as NaN, which PostgreSQL can hold.
-    nulls = np.array([[value is None for value in row[1:]] for row in found])
-    return WholeDay(
-        table[:, 0].astype(np.int64),
-        {name: table[:, place].copy() for place, name in enumerate(NAMES, 1)},
-        {name: nulls[:, place].copy() for place, name in enumerate(NAMES)},
-    )
+    values = {name: table[:, place].copy() for place, name in enumerate(NAMES, 1)}
+    nulls = {
+        # NULL is not the same as NaN, which PostgreSQL can hold.
+        name: np.array([row[place] is None for row in found])
+        if np.isnan(values[name]).any()
+        else np.zeros(len(found), np.bool_)
+        for place, name in enumerate(NAMES, 1)
+    }
+    return WholeDay(table[:, 0].astype(np.int64), values, nulls)
 
 
 def oldest_row_ms(device_id: int, since_ms: int | None = None) -> int | None:

@@ -52,7 +52,7 @@ def load_slots(device_id: int, start_ms: int, end_ms: int | None) -> list[Slot]:
 
 
 def state_before(device_id: int, slot_ms: int) -> tuple[int, CounterState] | None:
-    """Return the start and the counter's state of the last slot before one; None if there is none."""
+    """Return the start of the last slot before one, and the counter's state at its end."""
     rows = EnergySlot.objects.filter(device_id=device_id, start__lt=from_ms(slot_ms))
     row = rows.order_by("-start").values_list(*STATE_COLUMNS).first()
     return None if row is None else (to_ms(row[0]), _state(row))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING
 
 from django.db.models import Max
 
+from wattkeep.domain.instants import from_ms
 from wattkeep.domain.presence import MOST_QUIET, Status, status_of
+from wattkeep.ledger.readings import COLUMNS, last_reading
 from wattkeep.monitoring.models import Device, DeviceBoot, EnergyReading
 
 if TYPE_CHECKING:
@@ -26,8 +29,7 @@ class Presence:
 
 def presence_of(device: Device, now: datetime) -> Presence:
     """Return one device's presence, with its newest reading however old."""
-    latest = EnergyReading.objects.filter(device_id=device.pk).order_by("-timestamp").first()
-    return _presence(device, latest, device.last_seen, now)
+    return _presence(device, _newest_reading(device.pk), device.last_seen, now)
 
 
 def presences_of(devices: Iterable[Device], now: datetime) -> dict[int, Presence]:
@@ -47,6 +49,21 @@ def presences_of(devices: Iterable[Device], now: datetime) -> dict[int, Presence
         device.pk: _presence(device, latest.get(device.pk), seen.get(device.pk), now)
         for device in devices
     }
+
+
+def _newest_reading(device_id: int) -> EnergyReading | None:
+    """Return a device's newest reading, whether it is a row or its day is sealed."""
+    newest = last_reading(device_id)
+    if newest is None:
+        return None
+    _, at_ms, *numbers = newest
+    # What is not known is NaN there; the API's readers know it as null.
+    values = [None if isnan(number) else number for number in numbers]
+    return EnergyReading(
+        device_id=device_id,
+        timestamp=from_ms(at_ms),
+        **dict(zip(COLUMNS, values, strict=True)),
+    )
 
 
 def _presence(

@@ -13,6 +13,7 @@ from wattkeep.monitoring.secrets import encrypt
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 
 def create_device(
@@ -78,6 +79,18 @@ def provide_devices(user: User, names: list[str], *, interval_s: int) -> list[st
         )
         KeyChange.note()
     return [keys[name] for name in names]
+
+
+def possible_parents(device: Device) -> QuerySet[Device]:
+    """Return the devices that this one may sit behind: its site's, but none behind itself."""
+    same_site = Device.objects.filter(user_id=device.user_id, site_id=device.site_id)
+    children: dict[int | None, list[int]] = {}
+    for child_id, parent_id in same_site.values_list("pk", "parent_id"):
+        children.setdefault(parent_id, []).append(child_id)
+    below: list[int] = [pk for pk in (device.pk,) if pk]
+    for device_id in below:
+        below += [one for one in children.get(device_id, []) if one not in below]
+    return same_site.exclude(pk__in=below)
 
 
 def _kept_of(key: str) -> dict[str, Any]:

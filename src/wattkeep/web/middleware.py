@@ -1,8 +1,13 @@
-"""The Content-Security-Policy every answer carries."""
+"""The Content-Security-Policy every answer carries, and the way to static files."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import async_to_sync
+from servestatic.middleware import (  # type: ignore[import-untyped]  # it says nothing of types
+    ServeStaticMiddleware,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,3 +46,26 @@ class ContentSecurityPolicyMiddleware:
         policy = self._docs if request.path == DOCS_PATH else self._everywhere
         response.headers.setdefault(HEADER, policy)
         return response
+
+
+class StaticFilesMiddleware:
+    """Asks servestatic for static files only.
+
+    It is asynchronous: any other request would change threads twice on its way through it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self._files = ServeStaticMiddleware(_find_nothing)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(self._files.static_prefix):
+            found: HttpResponse | None = async_to_sync(self._files)(request)
+            if found is not None:
+                return found
+        return self.get_response(request)
+
+
+async def _find_nothing(_request: HttpRequest) -> Any:
+    """Stand where servestatic goes on to the next middleware."""
+    return None

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from wattkeep.api.payloads import dashboard_payload
-from wattkeep.api.views import devices_of
+from wattkeep.api.access import devices_of
 from wattkeep.web.addresses import post_address
 from wattkeep.web.wording import POWER, TILES, labelled_days, labelled_hours, number_text
 

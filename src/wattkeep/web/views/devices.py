@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from wattkeep.api.payloads import device_rows
-from wattkeep.api.views import devices_of
+from wattkeep.api.access import devices_of
 from wattkeep.monitoring.devices import create_device, replace_key
 from wattkeep.web.addresses import is_loopback, post_address
 from wattkeep.web.forms import DeviceForm, NewDeviceForm

@@ -1,0 +1,106 @@
+"""Readings and quarter-hours as CSV, some days at a time: years take no more memory."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+from django.utils.text import slugify
+
+from wattkeep.domain.instants import from_ms, to_ms
+from wattkeep.domain.slots import METRICS, SLOT_MS, slot_start
+from wattkeep.history.consumption import to_kwh, used_between
+from wattkeep.history.quarters import NOTHING
+from wattkeep.ledger.readings import COLUMNS, iter_days
+from wattkeep.monitoring.models import EnergySlot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from wattkeep.domain.columns import Columns
+    from wattkeep.domain.corrections import Energy
+    from wattkeep.monitoring.models import Device
+
+READINGS_HEADER = ",".join(("timestamp", *COLUMNS))
+ENVELOPES = tuple(f"{metric}_{part}" for metric in METRICS for part in ("min", "mean", "max"))
+SLOTS_HEADER = ",".join(
+    ("start", "end", "consumption", "measured", "estimated", "corrected", "samples", *ENVELOPES)
+)
+CHUNK_MS = 10 * 86_400_000
+
+
+def readings_csv(device: Device, start: datetime, end: datetime) -> Iterator[str]:
+    """Yield single readings: UTC to the millisecond, units of the API, nothing where no value is.
+
+    A number is the shortest that gives the stored one back bit for bit.
+    """
+    yield f"{READINGS_HEADER}\n"
+    for day in iter_days(device.pk, to_ms(start), to_ms(end), COLUMNS):
+        yield _reading_lines(day)
+
+
+def slots_csv(device: Device, start: datetime, end: datetime) -> Iterator[str]:
+    """Yield quarter-hours that hold anything: kWh with corrections, and what readings were like."""
+    yield f"{SLOTS_HEADER}\n"
+    bounds = [to_ms(at) for at in _bounds(device, start, end)]
+    for chunk_ms in range(slot_start(bounds[0]), bounds[1], CHUNK_MS):
+        until_ms = min(chunk_ms + CHUNK_MS, -slot_start(-bounds[1]))
+        yield _slot_lines(device, range(chunk_ms, until_ms, SLOT_MS))
+
+
+def file_name(device: Device, what: str, start: datetime, end: datetime) -> str:
+    """Return a name that any file system takes."""
+    name = slugify(device.name) or f"device-{device.pk}"
+    return f"{name[:60]}-{what}-{start:%Y%m%d}-{end:%Y%m%d}.csv"
+
+
+def _reading_lines(day: Columns) -> str:
+    instants = np.datetime_as_string(day.timestamps.astype("datetime64[ms]"), timezone="UTC")
+    columns = [_texts(day[name]) for name in COLUMNS]
+    return "".join([f"{','.join(row)}\n" for row in zip(instants.tolist(), *columns, strict=True)])
+
+
+def _texts(values: np.typing.NDArray[np.float64]) -> list[str]:
+    return ["" if value != value else repr(value) for value in values.tolist()]  # noqa: PLR0124 - NaN
+
+
+def _bounds(device: Device, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Cut a span to where there can be slots, so that nobody walks through empty centuries."""
+    slots = EnergySlot.objects.filter(device_id=device.pk)
+    first = slots.order_by("start").values_list("start", flat=True).first()
+    if first is None:
+        return start, end
+    return max(start, min(first, end)), end
+
+
+def _slot_lines(device: Device, starts_ms: range) -> str:
+    edges = [from_ms(at) for at in chain(starts_ms, [starts_ms[-1] + SLOT_MS])]
+    used = used_between([device], edges)[device.pk]
+    rows = EnergySlot.objects.filter(
+        device_id=device.pk, start__gte=edges[0], start__lt=edges[-1]
+    ).values_list("start", "samples", *ENVELOPES)
+    stored = {row[0]: row[1:] for row in rows}
+    nothing = (0, *[None] * len(ENVELOPES))
+    return "".join(
+        [
+            _slot_line(start, energy, stored.get(start, nothing))
+            for start, energy in zip(edges, used, strict=False)
+            if energy != NOTHING or start in stored
+        ]
+    )
+
+
+def _slot_line(start: datetime, energy: Energy, values: tuple[float | None, ...]) -> str:
+    kwh = (
+        energy.total_mwh,
+        energy.measured_mwh,
+        energy.estimated_mwh,
+        energy.corrected_mwh,
+    )
+    end = from_ms(to_ms(start) + SLOT_MS)
+    cells = [f"{start:%Y-%m-%dT%H:%M:%SZ}", f"{end:%Y-%m-%dT%H:%M:%SZ}"]
+    cells += [repr(to_kwh(mwh)) for mwh in kwh]
+    cells += ["" if value is None else repr(value) for value in values]
+    return f"{','.join(cells)}\n"

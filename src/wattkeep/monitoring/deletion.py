@@ -1,0 +1,105 @@
+"""Deleting a device with all that was ever stored of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from wattkeep.monitoring.models import (
+    Device,
+    DeviceBoot,
+    EnergyReading,
+    EnergySlot,
+    LedgerMark,
+    LedgerState,
+    MeterEvent,
+    ReadingBlock,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from django.db.models import Manager, QuerySet
+
+# Short transactions: boards go on posting while years are deleted.
+ROWS_A_TRANSACTION = 5_000
+BLOCKS_A_TRANSACTION = 50
+# The tables of a device's telemetry, each with the column its rows are ordered by.
+TELEMETRY: tuple[tuple[Manager[Any], str, int], ...] = (
+    (EnergyReading.objects, "timestamp", ROWS_A_TRANSACTION),
+    (ReadingBlock.objects, "day", BLOCKS_A_TRANSACTION),
+    (LedgerMark.objects, "start", ROWS_A_TRANSACTION),
+    (EnergySlot.objects, "start", ROWS_A_TRANSACTION),
+    (MeterEvent.objects, "timestamp", ROWS_A_TRANSACTION),
+    (DeviceBoot.objects, "first_seen", ROWS_A_TRANSACTION),
+)
+
+
+class WrongNameError(ValueError):
+    """What was typed is not the name of the device that is to be deleted."""
+
+
+def delete_device(device: Device, typed_name: str) -> None:
+    """Delete a device, its key, its readings and all figures made of them, for good.
+
+    It refuses readings from the first moment. Killed in between, it can be done again.
+
+    Raises:
+        WrongNameError: `typed_name` is not the device's name; nothing was deleted.
+    """
+    if typed_name.strip() != device.name.strip():
+        raise WrongNameError(
+            f"Type the device's name as it is written, {device.name!r}, to delete it for good."
+        )
+    device_id = device.pk
+    device.is_active = False
+    device.save(update_fields=["is_active"])
+    _delete_telemetry(device_id)
+    device.delete()
+    # Other processes learn within a second that the key is gone; what they took until then.
+    _delete_telemetry(device_id)
+
+
+def sweep_telemetry() -> list[int]:
+    """Delete what is stored of devices that no longer exist; return their numbers.
+
+    A reading that was on its way while its device was deleted leaves such rows.
+    """
+    known = set(Device.objects.values_list("pk", flat=True))
+    lost = {
+        device_id
+        for table in (*(table for table, _, _ in TELEMETRY), LedgerState.objects)
+        for device_id in _device_ids(table)
+        if device_id not in known
+    }
+    for device_id in sorted(lost):
+        # Made while we looked: not lost at all.
+        if not Device.objects.filter(pk=device_id).exists():
+            _delete_telemetry(device_id)
+    return sorted(lost)
+
+
+def _delete_telemetry(device_id: int) -> None:
+    for table, column, count in TELEMETRY:
+        _delete_bit_by_bit(table.filter(device_id=device_id), column, count)
+    LedgerState.objects.filter(device_id=device_id).delete()
+
+
+def _delete_bit_by_bit(rows: QuerySet[Any], column: str, count: int) -> None:
+    while True:
+        instants: list[datetime] = list(
+            rows.order_by(column).values_list(column, flat=True)[:count]
+        )
+        if not instants:
+            return
+        rows.filter(**{f"{column}__lt": instants[-1] + timedelta(milliseconds=1)}).delete()
+
+
+def _device_ids(table: Manager[Any]) -> Iterator[int]:
+    """Yield the devices of a table, from one to the next by its key."""
+    last = 0
+    rows = table.order_by("device_id").values_list("device_id", flat=True)
+    while (following := rows.filter(device_id__gt=last).first()) is not None:
+        last = following
+        yield last

@@ -1,0 +1,52 @@
+"""What is done again and again, and how often; the ticker of each server runs it, or a beat does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from wattkeep.ledger.retention import drop_days
+from wattkeep.ledger.sealing import SealedDay, seal_days
+from wattkeep.ledger.update import update_each_due
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+
+class Task(NamedTuple):
+    """A function of the present moment that may run twice, also at once.
+
+    If it returns an iterator, its steps are what it does: between two of them others get their
+    turn, and a server that stops does not wait for the rest.
+    """
+
+    name: str
+    every: timedelta
+    run: Callable[[datetime], object]
+
+
+class DaysFailedError(Exception):
+    """Days that could not be sealed; the message names them."""
+
+
+def seal_each_due(now: datetime) -> Iterator[object]:
+    """Seal finished days one by one.
+
+    Raises:
+        DaysFailedError: once all are done, if some could not be.
+    """
+    problems = []
+    for done in seal_days(now):
+        if not isinstance(done, SealedDay):
+            problems.append(str(done))
+        yield done
+    if problems:
+        raise DaysFailedError("; ".join(problems))
+
+
+TASKS = (
+    Task("ledger", timedelta(seconds=30), update_each_due),
+    Task("sealing", timedelta(hours=1), seal_each_due),
+    Task("retention", timedelta(days=1), drop_days),
+)

@@ -1,0 +1,123 @@
+"""The ticker: runs the periodic tasks in a server's process, each on a thread of its own.
+
+However many processes there are, a task runs in one of them at a time: whoever gets its lease.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from wattkeep.ledger.leases import HELD_FOR, give_back, keep_lease, new_holder, take_lease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from wattkeep.tasks import Task
+
+logger = logging.getLogger(__name__)
+
+# How often a process looks whether a task is due; one that is due more often is asked for then.
+LOOK_EVERY = timedelta(seconds=10)
+# Between two steps of a task: the event loop and its readings come first.
+BREATH_S = 0.002
+# How long a stop waits for a step under way.
+PATIENCE_S = 10.0
+
+
+class Ticker:
+    """Starts and ends with a server process; what a task does wrong is logged and tried again.
+
+    A task that hangs stops no other one, nor the end of the process.
+    """
+
+    def __init__(
+        self, tasks: Sequence[Task], clock: Callable[[], datetime] = timezone.now
+    ) -> None:
+        self._tasks = tasks
+        self._clock = clock
+        self._holder = new_holder()
+        self._is_stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        self._threads = [
+            threading.Thread(
+                target=self._tick, args=(task,), name=f"wattkeep-{task.name}", daemon=True
+            )
+            for task in self._tasks
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End every task after the step it is at; return when that is done, or takes too long."""
+        self._is_stopping.set()
+        for thread in self._threads:
+            thread.join(PATIENCE_S)
+            if thread.is_alive():
+                logger.warning("%s is busy; left alone", thread.name)
+
+    def run_if_due(self, task: Task) -> bool:
+        """Run a task if it is due and no other process has it; tell whether it was run.
+
+        Raises:
+            DatabaseError: the lease could not be taken or given back.
+        """
+        started = self._clock()
+        if not take_lease(task.name, self._holder, task.every, started):
+            return False
+        error = None
+        try:
+            is_done = self._run(task, started)
+        except Exception as fault:
+            if isinstance(fault, DatabaseError):
+                logger.error("%s: %s", task.name, fault)  # noqa: TRY400 - no fault of the code's
+            else:
+                logger.exception("%s failed; it is tried again", task.name)
+            error, is_done = f"{type(fault).__name__}: {fault}", True
+        now = self._clock()
+        again_at = started + task.every if is_done else now
+        # Not when it began if the clock was set back since: then from now on.
+        give_back(task.name, self._holder, min(again_at, now + task.every), now, error)
+        return True
+
+    def _run(self, task: Task, now: datetime) -> bool:
+        """Run a task to its end; False: it was broken off."""
+        result = task.run(now)
+        if not isinstance(result, Iterator):
+            return True
+        kept_at = now
+        for _ in result:
+            if self._is_stopping.wait(BREATH_S):
+                return False
+            if not timedelta() <= self._clock() - kept_at < HELD_FOR / 3:
+                kept_at = self._clock()
+                if not keep_lease(task.name, self._holder, kept_at):
+                    return False
+        return True
+
+    def _tick(self, task: Task) -> None:
+        pause_s = min(task.every, LOOK_EVERY).total_seconds()
+        is_away = False
+        while not self._is_stopping.is_set():
+            try:
+                self.run_if_due(task)
+                is_away = False
+            except DatabaseError as error:
+                if not is_away:
+                    logger.warning("%s waits for the database: %s", task.name, error)
+                is_away = True
+            except Exception:
+                logger.exception("%s could not be run", task.name)
+            finally:
+                # None is kept over the pause: servers restart, and connections are few.
+                connection.close()
+            self._is_stopping.wait(pause_s)
