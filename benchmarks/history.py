@@ -116,15 +116,15 @@ class Bench:
         found = {}
         for question in questions(self.now_s, days):
             asked = _Asked(self.archive, question)
-            found[question.name] = asked.median_ms()
+            found[question.name], best_ms = asked.median_and_best_ms()
             off = ""
             if question.name == "kWh/day 30 d":
                 truth = self.readings.used_kwh(question.start_s, question.end_s)
                 figures.off_kwh = sum(asked.values) - truth
                 off = f"  {figures.off_kwh:+.3f} kWh"
             print(
-                f"  {question.name:16}{found[question.name]:9.1f} ms  {len(asked.values)} values"
-                f" of {question.steps}{off}",
+                f"  {question.name:16}{found[question.name]:9.1f} ms (best {best_ms:.1f})"
+                f"  {len(asked.values)} values of {question.steps}{off}",
                 flush=True,
             )
         return found
@@ -140,8 +140,8 @@ class _Asked:
         self._path = archive.path(question)
         self.values = archive.values(json.loads(self._ask()))
 
-    def median_ms(self) -> float:
-        """Return how long an answer takes, to its last byte."""
+    def median_and_best_ms(self) -> tuple[float, float]:
+        """Return how long an answer takes, to its last byte; the best tells of a busy machine."""
         for _ in range(WARM_UPS - 1):
             self._ask()
         taken: list[float] = []
@@ -153,7 +153,7 @@ class _Asked:
             self._ask()
             taken.append((time.perf_counter() - start) * 1000)
         self._connection.close()
-        return statistics.median(taken)
+        return statistics.median(taken), min(taken)
 
     def _ask(self) -> bytes:
         self._connection.request("GET", self._path, headers=self._archive.headers)

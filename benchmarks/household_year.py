@@ -10,7 +10,7 @@ import numpy as np
 
 from wattkeep.domain.uci import Minute
 from wattkeep.sim.formats import read_rows
-from wattkeep.sim.household import FREQUENCY_WAVES, RIPPLES, VOLTAGE_RIPPLES, load_sample
+from wattkeep.sim.household import FREQUENCY_WAVES, load_sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,10 @@ STEP_S = 10
 DAY_S = 86_400
 # The first whole year of the data set.
 FIRST_S = 1_167_609_600
+# A share of the power, and volts.
+POWER_NOISE = 0.005
+VOLTAGE_NOISE_V = 0.1
+SEED = 2007
 COLUMNS = ("voltage", "current", "power", "energy", "frequency", "power_factor")
 
 
@@ -67,8 +71,8 @@ def read_minutes(path: Path | None, days: int) -> Sequence[Minute]:
 def make_readings(minutes: Sequence[Minute], start_s: int, end_s: int) -> Readings:
     """Return a reading every 10 s from `start_s` to `end_s`, in the meter's steps.
 
-    Power and voltage go straight from one minute's middle to the next one's, with the small ripples
-    that the virtual household has; the counter counts whole Wh of that power.
+    Values go straight from one minute's middle to the next one's, with noise on every reading: a
+    smooth line is too easy to keep. The counter counts whole Wh of that power.
     """
     at_s = np.arange(start_s, end_s + 1, STEP_S)
     shift_s = start_s - minutes[0].start_s
@@ -77,10 +81,12 @@ def make_readings(minutes: Sequence[Minute], start_s: int, end_s: int) -> Readin
     def between(values: Sequence[float]) -> Values:
         return np.interp(at_s, middles, np.array(values, np.float64))
 
-    swing = 1.0 + _ripple(RIPPLES, at_s)
+    random = np.random.default_rng(SEED)
+    swing = 1.0 + random.normal(0.0, POWER_NOISE, len(at_s))
     power = between([row.active_mw / 1000 for row in minutes]) * swing
     reactive = between([row.reactive_mvar / 1000 for row in minutes]) * swing
-    voltage = between([row.voltage for row in minutes]) + _ripple(VOLTAGE_RIPPLES, at_s)
+    voltage = between([row.voltage for row in minutes])
+    voltage += random.normal(0.0, VOLTAGE_NOISE_V, len(at_s))
     apparent = np.hypot(power, reactive)
     counted_wh = np.cumsum(power * STEP_S / 3600) + 1_482_000
     frequency = 50.0 + sum(
@@ -97,13 +103,3 @@ def make_readings(minutes: Sequence[Minute], start_s: int, end_s: int) -> Readin
             "power_factor": np.round(power / np.maximum(apparent, 0.001), 2),
         },
     )
-
-
-def _ripple(ripples: Sequence[tuple[int, float, float]], at_s: NDArray[np.int64]) -> Values:
-    minute, into = at_s // 60, at_s % 60 / 60
-    parts = (
-        size * np.sin(minute * seed) * np.sin(2 * np.pi * turns * into)
-        for turns, size, seed in ripples
-    )
-    total: Values = sum(parts, np.zeros(len(at_s)))
-    return total

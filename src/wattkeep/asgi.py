@@ -58,6 +58,7 @@ class Application:
             RateLimit(settings.DEVICE_RATE_PER_S, settings.DEVICE_RATE_BURST),
             DiskGuard(),
         )
+        self._ticker = Ticker(TASKS if settings.TICKER else ())
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
@@ -107,9 +108,11 @@ class Application:
             if message["type"] == "lifespan.startup":
                 tether_to_parent()
                 _collect_less_garbage()
+                self._ticker.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 self._lookout.stop()
+                await asyncio.to_thread(self._ticker.stop)
                 await self._writer.drain()
                 self._watch.close()
                 await send({"type": "lifespan.shutdown.complete"})

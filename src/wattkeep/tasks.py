@@ -1,4 +1,4 @@
-"""What is done again and again, and how often; the ticker of each server runs it, or a beat does."""
+"""What is done again and again, and how often; each server's ticker runs it, or a beat does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wattkeep.ledger.retention import drop_days
 from wattkeep.ledger.sealing import SealedDay, seal_days
 from wattkeep.ledger.update import update_each_due
+from wattkeep.monitoring.deletion import sweep_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,8 +46,14 @@ def seal_each_due(now: datetime) -> Iterator[object]:
         raise DaysFailedError("; ".join(problems))
 
 
+def sweep_lost_rows(_now: datetime) -> list[int]:
+    """Delete what a deleted device's board could still send before its key was forgotten."""
+    return sweep_telemetry()
+
+
 TASKS = (
     Task("ledger", timedelta(seconds=30), update_each_due),
     Task("sealing", timedelta(hours=1), seal_each_due),
     Task("retention", timedelta(days=1), drop_days),
+    Task("sweeping", timedelta(days=1), sweep_lost_rows),
 )

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from wattkeep.ledger.leases import HELD_FOR, give_back, keep_lease, new_holder, take_lease
+from wattkeep.ledger.leases import (
+    HELD_FOR,
+    Outcome,
+    give_back,
+    keep_lease,
+    let_go,
+    new_holder,
+    take_lease,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # How often a process looks whether a task is due; one that is due more often is asked for then.
-LOOK_EVERY = timedelta(seconds=10)
+LOOK_EVERY = timedelta(seconds=5)
 # Between two steps of a task: the event loop and its readings come first.
 BREATH_S = 0.002
 # How long a stop waits for a step under way.
@@ -38,9 +46,7 @@ class Ticker:
     A task that hangs stops no other one, nor the end of the process.
     """
 
-    def __init__(
-        self, tasks: Sequence[Task], clock: Callable[[], datetime] = timezone.now
-    ) -> None:
+    def __init__(self, tasks: Sequence[Task], clock: Callable[[], datetime] = timezone.now) -> None:
         self._tasks = tasks
         self._clock = clock
         self._holder = new_holder()
@@ -84,9 +90,12 @@ class Ticker:
                 logger.exception("%s failed; it is tried again", task.name)
             error, is_done = f"{type(fault).__name__}: {fault}", True
         now = self._clock()
-        again_at = started + task.every if is_done else now
-        # Not when it began if the clock was set back since: then from now on.
-        give_back(task.name, self._holder, min(again_at, now + task.every), now, error)
+        if is_done:
+            # A clock set back meanwhile must not put the next time off.
+            again_at = min(started, now) + task.every
+            give_back(task.name, self._holder, Outcome(again_at, now, error))
+        else:
+            let_go(task.name, self._holder, now)
         return True
 
     def _run(self, task: Task, now: datetime) -> bool:

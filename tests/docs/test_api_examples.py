@@ -22,8 +22,11 @@ EXAMPLE = re.compile(
 # What differs from one run to the next; its form must be the same all the same.
 VOLATILE = {
     "reading_id", "timestamp", "created_at", "last_seen", "start", "hour", "site_date", "date",
-    "day", "key_prefix", "api_key", "consumption", "today_consumption",
+    "day", "key_prefix", "api_key", "consumption", "today_consumption", "measured", "estimated",
+    "corrected", "untracked", "end", "undone_at",
 }  # fmt: skip
+# What is there once the ledger has run, which it does not here.
+UNSETTLED = {"slot", "made_up_to", "will_be_made_again"}
 
 ONE_MORE = (
     'curl "$WATTKEEP/api/energy-data/" -H "X-API-Key: $KEY" -H "Content-Type: application/json" '
@@ -49,6 +52,8 @@ def examples():
 
 def form(value: Any, name: str = "") -> Any:
     """Return a body with every volatile value replaced by what it looks like."""
+    if name in UNSETTLED:
+        return "what there is by then"
     if isinstance(value, dict):
         return {key: form(inner, key) for key, inner in value.items()}
     if isinstance(value, list):
@@ -65,7 +70,8 @@ def form(value: Any, name: str = "") -> Any:
 def read_shown(answer):
     """Return status and body as the page shows them."""
     status, _, body = answer.partition("\n")
-    return int(status), json.loads(body) if body.strip() else None
+    is_json = body.startswith(("{", "["))
+    return int(status), json.loads(body) if is_json else body or None
 
 
 def read_real(output):
@@ -73,7 +79,8 @@ def read_real(output):
     last = re.split(r"(?=HTTP/1\.1 \d{3})", output.replace("\r\n", "\n"))[-1]
     head, _, body = last.partition("\n\n")
     is_json = "content-type: application/json" in head.lower()
-    return int(head.split()[1]), json.loads(body) if is_json and body else None
+    shown = json.loads(body) if is_json and body else None
+    return int(head.split()[1]), body if "content-type: text/csv" in head.lower() else shown
 
 
 class Reader:
@@ -117,7 +124,8 @@ def readers(tmp_path_factory):
     for folder in folders.values():
         (folder / "data").mkdir()
         (folder / "cookies").touch()
-    works, key = start(folders["works"])
+    # Figures do not depend on when the ledger runs; what is stored of them by then would.
+    works, key = start(folders["works"], WATTKEEP_TICKER="0")
     works.add_device("Garage")
     strict, strict_key = start(
         folders["strict"], WATTKEEP_DEVICE_RATE_BURST="1", WATTKEEP_DEVICE_RATE_PER_S="0.001"

@@ -71,11 +71,11 @@ def test_end_of_the_span_is_not_in_it(device):
 def test_hour_in_few_points_has_min_mean_and_max_of_each(device):
     store_power(device, NOON, [float(n) for n in range(360)])
 
-    found = one(device, "power", NOON, NOON + HOUR, 4)
+    found = one(device, "power", NOON, NOON + HOUR, 8)
 
-    assert (found.source, found.step_ms) == ("readings", 15 * 60_000)
+    assert (found.source, found.step_ms) == ("readings", 450_000)
     assert shown(found) == [
-        (to_ms(NOON) + n * 900_000, 90.0 * n, 90.0 * n + 44.5, 90.0 * n + 89) for n in range(4)
+        (to_ms(NOON) + n * 450_000, 45.0 * n, 45.0 * n + 22, 45.0 * n + 44) for n in range(8)
     ]
 
 

@@ -13,7 +13,12 @@ from running import environment
 from wattkeep.ingest.postgres_store import DistributedStore, PostgresStore
 from wattkeep.ingest.sqlite_store import SqliteStore
 
-TABLES = "monitoring_energyreading", "monitoring_deviceboot", "monitoring_meterevent"
+TABLES = (
+    "monitoring_energyreading",
+    "monitoring_deviceboot",
+    "monitoring_meterevent",
+    "monitoring_ledgermark",
+)
 
 
 def migrate(**settings):
@@ -71,11 +76,17 @@ class Database:
             "timestamp",
         )
 
+    def marks(self):
+        return self.query(
+            "SELECT device_id, {ms}, {until}, touched FROM monitoring_ledgermark ORDER BY 1, 2",
+            "start",
+        )
+
 
 def sqlite_database(path):
     def query(sql, column):
         with contextlib.closing(sqlite3.connect(path)) as db:
-            return db.execute(sql.format(ms=column)).fetchall()
+            return db.execute(sql.format(ms=column, until="until")).fetchall()
 
     return Database(SqliteStore(str(path)), query)
 
@@ -83,9 +94,8 @@ def sqlite_database(path):
 def postgres_database(kind, dsn):
     def query(sql, column):
         with psycopg.connect(dsn) as db:
-            return db.execute(
-                sql.format(ms=f"(extract(epoch FROM {column}) * 1000)::bigint")
-            ).fetchall()
+            ms = "(extract(epoch FROM {}) * 1000)::bigint".format
+            return db.execute(sql.format(ms=ms(column), until=ms("until"))).fetchall()
 
     with psycopg.connect(dsn) as db:
         db.execute(f"TRUNCATE {', '.join(TABLES)}")

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stored import hear, store
+from wattkeep.ledger.sealing import seal_due
 from wattkeep.live.presence import Presence, presence_of, presences_of
 from wattkeep.monitoring.devices import create_device
+from wattkeep.monitoring.models import EnergyReading
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +35,24 @@ def test_presence_of_a_device_that_is_gone_keeps_its_last_reading(device):
     last = store(device, ago(86_400 * 30))
 
     assert presence_of(device, NOW) == Presence(last, ago(86_400 * 30), "offline")
+
+
+def test_presence_of_a_device_whose_last_day_is_sealed_has_its_reading(device):
+    last = store(device, ago(86_400 * 5), power=0.1 + 0.2)
+    seal_due(NOW)
+
+    assert not EnergyReading.objects.exists()
+    found = presence_of(device, NOW)
+    assert found == Presence(last, ago(86_400 * 5), "offline")
+    assert found.latest.power == 0.1 + 0.2
+
+
+def test_values_that_were_never_measured_are_none(device):
+    EnergyReading.objects.create(device=device, timestamp=ago(5), energy=3.5)
+
+    latest = presence_of(device, NOW).latest
+
+    assert (latest.energy, latest.power, latest.voltage) == (3.5, None, None)
 
 
 def test_presence_of_a_meter_that_stopped_is_silent(device):

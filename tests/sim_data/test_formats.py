@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattkeep.domain.uci import Minute, power_factor
+from wattkeep.domain.uci import Minute
 from wattkeep.sim.formats import (
     FormatError,
     Sample,
@@ -230,14 +230,6 @@ def test_a_file_that_is_not_there_is_a_format_error(tmp_path, read):
 @pytest.mark.parametrize("content", [UCI.encode(), gzip.compress(UCI.encode())])
 def test_count_rows_counts_all_but_the_header(written, content):
     assert count_rows(written(content)) == 3
-
-
-@pytest.mark.parametrize(
-    ("active", "reactive", "expected"),
-    [(100, 0, 1.0), (0, 0, 0.0), (0, 50, 0.0), (60, 80, 0.6), (200, 96, 0.9)],
-)
-def test_power_factor_is_active_over_apparent_power(active, reactive, expected):
-    assert power_factor(active, reactive) == expected
 
 
 WATTS = st.lists(st.integers(0, 12_000), min_size=1, max_size=200)

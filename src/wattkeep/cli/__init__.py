@@ -12,7 +12,9 @@ from wattkeep.cli.accounts import device, user
 from wattkeep.cli.backup import backup, restore
 from wattkeep.cli.demo import demo
 from wattkeep.cli.doctor import doctor
+from wattkeep.cli.export import export
 from wattkeep.cli.import_ import import_
+from wattkeep.cli.ledger import ledger
 from wattkeep.cli.manage import manage
 from wattkeep.cli.replay import replay
 from wattkeep.cli.sim import sim
@@ -36,6 +38,8 @@ for command in (
     user,
     device,
     import_,
+    export,
+    ledger,
     replay,
     sim,
     manage,

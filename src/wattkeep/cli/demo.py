@@ -96,6 +96,7 @@ def _store_history(device: Device, household: Household, days: int) -> list[Samp
     from wattkeep.domain.readings import Reading
     from wattkeep.ingest.batches import Batch
     from wattkeep.ingest.stores import open_store
+    from wattkeep.ledger.update import update_device
 
     history = household.history(time.time(), days, utc_offset_s=_utc_offset_s(device))
     readings = [
@@ -116,6 +117,8 @@ def _store_history(device: Device, household: Household, days: int) -> list[Samp
         batch = Batch(device.pk, readings, [False] * len(readings))
         store.commit([batch], [(device.pk, readings[-1].timestamp_ms)])
         store.close()
+        # The page shall be right at its first look; from then on the server sees to it.
+        update_device(device.pk, datetime.now(UTC))
     return history
 
 

@@ -12,6 +12,7 @@ from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import METRICS, SLOT_MS, slot_start
 from wattkeep.history.consumption import to_kwh, used_between
 from wattkeep.history.quarters import NOTHING
+from wattkeep.history.tails import tails_of
 from wattkeep.ledger.readings import COLUMNS, iter_days
 from wattkeep.monitoring.models import EnergySlot
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from wattkeep.domain.columns import Columns
     from wattkeep.domain.corrections import Energy
+    from wattkeep.domain.slots import Slot
     from wattkeep.monitoring.models import Device
 
 READINGS_HEADER = ",".join(("timestamp", *COLUMNS))
@@ -78,21 +80,52 @@ def _bounds(device: Device, start: datetime, end: datetime) -> tuple[datetime, d
 def _slot_lines(device: Device, starts_ms: range) -> str:
     edges = [from_ms(at) for at in chain(starts_ms, [starts_ms[-1] + SLOT_MS])]
     used = used_between([device], edges)[device.pk]
-    rows = EnergySlot.objects.filter(
-        device_id=device.pk, start__gte=edges[0], start__lt=edges[-1]
-    ).values_list("start", "samples", *ENVELOPES)
-    stored = {row[0]: row[1:] for row in rows}
-    nothing = (0, *[None] * len(ENVELOPES))
+    values = _slot_values(device, edges)
     return "".join(
         [
-            _slot_line(start, energy, stored.get(start, nothing))
+            _slot_line(start, energy, values.get(start, NOT_MEASURED))
             for start, energy in zip(edges, used, strict=False)
-            if energy != NOTHING or start in stored
+            if energy != NOTHING or values.get(start, NOT_MEASURED)[0]
         ]
     )
 
 
-def _slot_line(start: datetime, energy: Energy, values: tuple[float | None, ...]) -> str:
+Values = tuple[float | None, ...]
+NOT_MEASURED: Values = (0, *[None] * len(ENVELOPES))
+
+
+def _slot_values(device: Device, edges: list[datetime]) -> dict[datetime, Values]:
+    """Return start → number of readings, and their values, of slots stored or about to be."""
+    rows = EnergySlot.objects.filter(
+        device_id=device.pk, start__gte=edges[0], start__lt=edges[-1]
+    ).values_list("start", "samples", *ENVELOPES)
+    found: dict[datetime, Values] = {row[0]: row[1:] for row in rows}
+    for folded in tails_of([device]).values():
+        for slot in folded.slots:
+            start = from_ms(slot.start_ms)
+            if edges[0] <= start < edges[-1]:
+                found[start] = _joined(found.get(start, NOT_MEASURED), slot)
+    return found
+
+
+def _joined(stored: Values, newer: Slot) -> Values:
+    """Return a slot's values with those of readings that came since."""
+    count = stored[0] or 0
+    values: list[float | None] = [count + newer.samples]
+    for place, metric in enumerate(METRICS):
+        least, mean, greatest = newer.envelopes[metric]
+        before = stored[1 + 3 * place : 4 + 3 * place]
+        if least is None or mean is None or greatest is None:
+            values += before
+        elif before[0] is None or before[1] is None or before[2] is None:
+            values += (least, mean, greatest)
+        else:
+            mean = (before[1] * count + mean * newer.samples) / (count + newer.samples)
+            values += (min(before[0], least), mean, max(before[2], greatest))
+    return tuple(values)
+
+
+def _slot_line(start: datetime, energy: Energy, values: Values) -> str:
     kwh = (
         energy.total_mwh,
         energy.measured_mwh,

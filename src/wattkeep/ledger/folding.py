@@ -10,11 +10,11 @@ from wattkeep.domain.slots import METRICS, SLOT_MS, Start, fold_slots, slot_star
 from wattkeep.ledger.readings import last_reading, readings_after, readings_between
 from wattkeep.ledger.stored import (
     StoredProfiles,
+    StoredRows,
     find_differences,
     load_events,
     load_slots,
     load_swaps,
-    state_before,
 )
 from wattkeep.monitoring.models import Device
 
@@ -43,6 +43,8 @@ class Source(NamedTuple):
     raw_from_ms: int | None
     # The end of the last slot that has anything in it.
     end_ms: int
+    # Where the slots before a stretch come from.
+    rows: StoredRows
 
     @property
     def floor_ms(self) -> int | None:
@@ -70,7 +72,7 @@ def open_source(device_id: int, raw_from_ms: int | None) -> Source:
     ends = [swap.at_ms for swap in swaps[-1:]] + ([last.timestamp_ms] if last else [])
     end_ms = slot_start(max(ends)) + SLOT_MS if ends else 0
     meter = Meter(float(device.range_w), device.has_counter)
-    return Source(device_id, meter, swaps, raw_from_ms, end_ms)
+    return Source(device_id, meter, swaps, raw_from_ms, end_ms, StoredRows(device_id))
 
 
 def first_instant_ms(source: Source, from_ms: int) -> int | None:
@@ -87,7 +89,7 @@ def next_stretch(source: Source, dirty: Dirty) -> Stretch:
     The stretch may begin earlier: energy is counted between two accepted samples, so it goes back
     to the slot of the last one that was accepted before.
     """
-    save_from_ms, start = _begin(source, dirty.start_ms)
+    save_from_ms, start = begin(source, dirty.start_ms)
     length_ms = STRETCH_MS
     if dirty.until_ms is not None and dirty.start_ms <= dirty.until_ms:
         length_ms = min(length_ms, dirty.until_ms + SLOT_MS + LOOK_BEYOND_MS - dirty.start_ms)
@@ -100,21 +102,19 @@ def next_stretch(source: Source, dirty: Dirty) -> Stretch:
         length_ms *= 2
 
 
-def _begin(source: Source, slot_ms: int) -> tuple[int, Start]:
+def begin(source: Source, slot_ms: int) -> tuple[int, Start]:
     """Return the first slot to be saved, and where folding has to begin for it."""
-    before = state_before(source.device_id, slot_ms)
-    if before is None:
+    state = source.rows.state_before(slot_ms)
+    if state is None:
         first_ms = first_instant_ms(source, slot_ms)
         at_ms = source.end_ms if first_ms is None else slot_start(first_ms)
         return slot_ms, Start(max(at_ms, slot_ms), CounterState())
-    _, state = before
     if state.last is None:
         return slot_ms, Start(slot_ms, state)
     at_ms = slot_start(state.last.at_ms)
     if source.floor_ms is not None:
         at_ms = min(max(at_ms, source.floor_ms), slot_ms)
-    earlier = state_before(source.device_id, at_ms)
-    return at_ms, Start(at_ms, CounterState() if earlier is None else earlier[1])
+    return at_ms, Start(at_ms, source.rows.state_before(at_ms) or CounterState())
 
 
 def _fold(
@@ -133,7 +133,7 @@ def _fold(
         for swap in source.swaps
         if start.at_ms <= swap.at_ms and (is_last or swap.at_ms < stop_ms)
     ]
-    profiles = StoredProfiles(source.device_id, start.at_ms)
+    profiles = StoredProfiles(source.device_id, start.at_ms, source.rows)
     folded = fold_slots(readings, swaps, source.meter, start, profiles)
     stored = load_slots(source.device_id, save_from_ms, None if is_last else stop_ms)
     new = _From(folded.slots, {(e.event.kind, e.event.start_ms): e for e in folded.events})

@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Q
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 # A task that shows no sign of life for so long is taken over.
 HELD_FOR = timedelta(seconds=45)
 LONGEST_ERROR = 2000
+
+
+class Outcome(NamedTuple):
+    """When a task ended, when it is due again, and what went wrong."""
+
+    again_at: datetime
+    at: datetime
+    error: str | None
 
 
 def new_holder() -> str:
@@ -45,15 +53,19 @@ def keep_lease(name: str, holder: str, now: datetime) -> bool:
     return bool(own.update(until=now + HELD_FOR))
 
 
-def give_back(
-    name: str, holder: str, again_at: datetime, now: datetime, error: str | None = None
-) -> None:
-    """Let a task go until `again_at`, done well or with an error."""
-    own = Lease.objects.filter(name=name, holder=holder)
-    if error is None:
-        own.update(until=again_at, done_at=now, error="")
+def give_back(name: str, holder: str, outcome: Outcome) -> None:
+    """Give a task back, done well or with an error, until it is due again."""
+    values: dict[str, Any] = {"until": outcome.again_at, "error": ""}
+    if outcome.error is None:
+        values["done_at"] = outcome.at
     else:
-        own.update(until=again_at, error=error[:LONGEST_ERROR])
+        values["error"] = outcome.error[:LONGEST_ERROR]
+    Lease.objects.filter(name=name, holder=holder).update(**values)
+
+
+def let_go(name: str, holder: str, now: datetime) -> None:
+    """Give a task back that is not done: the next who looks may go on with it."""
+    Lease.objects.filter(name=name, holder=holder).update(until=now)
 
 
 def _is_free(until: datetime, every: timedelta, now: datetime) -> bool:

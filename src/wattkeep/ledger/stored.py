@@ -51,13 +51,6 @@ def load_slots(device_id: int, start_ms: int, end_ms: int | None) -> list[Slot]:
     return [_slot(row) for row in rows.order_by("start").values_list(*SLOT_COLUMNS)]
 
 
-def state_before(device_id: int, slot_ms: int) -> tuple[int, CounterState] | None:
-    """Return the start of the last slot before one, and the counter's state at its end."""
-    rows = EnergySlot.objects.filter(device_id=device_id, start__lt=from_ms(slot_ms))
-    row = rows.order_by("-start").values_list(*STATE_COLUMNS).first()
-    return None if row is None else (to_ms(row[0]), _state(row))
-
-
 def first_slot_ms(device_id: int) -> int | None:
     """Return the start of a device's first slot."""
     rows = EnergySlot.objects.filter(device_id=device_id).order_by("start")
@@ -132,22 +125,39 @@ def save_differences(device_id: int, differences: Differences) -> None:
     )
 
 
-class StoredProfiles:
-    """A device's usual week before a gap, from its stored slots and those just folded."""
+class StoredRows:
+    """What folding needs of a device's earlier slots, from the database."""
 
-    def __init__(self, device_id: int, fold_from_ms: int) -> None:
+    def __init__(self, device_id: int) -> None:
         self._device_id = device_id
-        self._fold_from_ms = fold_from_ms
 
-    def profile(self, gap_start_ms: int, folded: Mapping[int, int]) -> Profile | None:
-        start_ms, end_ms = profile_span(gap_start_ms)
+    def state_before(self, slot_ms: int) -> CounterState | None:
+        """Return the counter's state at the end of the last slot before one, if there is one."""
+        rows = EnergySlot.objects.filter(device_id=self._device_id, start__lt=from_ms(slot_ms))
+        row = rows.order_by("-start").values_list(*STATE_COLUMNS).first()
+        return None if row is None else _state(row)
+
+    def measured(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+        """Return start and measured mWh of the slots with readings in a span."""
         rows = EnergySlot.objects.filter(
             device_id=self._device_id,
             samples__gt=0,
             start__gte=from_ms(start_ms),
-            start__lt=from_ms(min(end_ms, self._fold_from_ms)),
+            start__lt=from_ms(end_ms),
         )
-        slots = [(to_ms(at), mwh) for at, mwh in rows.values_list("start", "measured_mwh")]
+        return [(to_ms(at), mwh) for at, mwh in rows.values_list("start", "measured_mwh")]
+
+
+class StoredProfiles:
+    """A device's usual week before a gap, from its earlier slots and those just folded."""
+
+    def __init__(self, device_id: int, fold_from_ms: int, rows: StoredRows | None = None) -> None:
+        self._rows = rows or StoredRows(device_id)
+        self._fold_from_ms = fold_from_ms
+
+    def profile(self, gap_start_ms: int, folded: Mapping[int, int]) -> Profile | None:
+        start_ms, end_ms = profile_span(gap_start_ms)
+        slots = self._rows.measured(start_ms, min(end_ms, self._fold_from_ms))
         slots += [(at, mwh) for at, mwh in folded.items() if start_ms <= at < end_ms]
         return make_profile(slots, gap_start_ms)
 

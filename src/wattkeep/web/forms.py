@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 
 from wattkeep.domain.calendar import is_time_zone
 from wattkeep.monitoring import accounts
+from wattkeep.monitoring.devices import possible_parents
 from wattkeep.monitoring.models import Device, Site
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ DEVICE_WORDS = {
     "range_w": (
         "Meter range in watts",
         "The most its meter can measure: 23000, or 2300 for the 10 A type.",
+    ),
+    "parent": ("Behind", "The device behind whose meter this one sits, if it is a sub-meter."),
+    "has_counter": (
+        "It counts energy itself",
+        "Switch it off for a sensor that measures only power: energy is then worked out from that.",
     ),
     "is_active": ("Accept readings from this device", ""),
     "signed_only": (
@@ -108,7 +114,24 @@ class DeviceForm(NewDeviceForm):
     """What can be changed about a device."""
 
     class Meta(NewDeviceForm.Meta):
-        fields = ("name", "location", "interval_s", "range_w", "is_active", "signed_only")
+        fields = (
+            "name",
+            "location",
+            "interval_s",
+            "range_w",
+            "parent",
+            "has_counter",
+            "is_active",
+            "signed_only",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        parents: Any = self.fields["parent"]
+        parents.queryset = possible_parents(self.instance)
+        parents.empty_label = "No other device"
+        if not parents.queryset.exists():
+            del self.fields["parent"]
 
 
 class SiteForm(forms.ModelForm):  # type: ignore[type-arg]

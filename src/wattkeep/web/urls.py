@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from wattkeep.web.views import accounts, dashboard, devices, sites
+from wattkeep.web.views import accounts, dashboard, devices, mending, sites
 from wattkeep.web.views.icons import favicon
 
 app_name = "web"
@@ -21,4 +21,16 @@ urlpatterns = [
     path("devices/<int:device_id>/", dashboard.device, name="device"),
     path("devices/<int:device_id>/edit/", devices.device_edit, name="device_edit"),
     path("devices/<int:device_id>/key/", devices.device_key, name="device_key"),
+    path("devices/<int:device_id>/delete/", mending.device_delete, name="device_delete"),
+    path("devices/<int:device_id>/swap/", mending.device_swap, name="device_swap"),
+    path(
+        "devices/<int:device_id>/corrections/",
+        mending.device_corrections,
+        name="device_corrections",
+    ),
+    path(
+        "devices/<int:device_id>/corrections/<int:correction_id>/undo/",
+        mending.correction_undo,
+        name="correction_undo",
+    ),
 ]

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from wattkeep.api.payloads import dashboard_payload
 from wattkeep.api.access import devices_of
+from wattkeep.api.payloads import dashboard_payload
 from wattkeep.web.addresses import post_address
 from wattkeep.web.wording import POWER, TILES, labelled_days, labelled_hours, number_text
 

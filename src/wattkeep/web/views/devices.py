@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from wattkeep.api.payloads import device_rows
 from wattkeep.api.access import devices_of
+from wattkeep.api.payloads import device_rows
+from wattkeep.ledger.meters import change_device
 from wattkeep.monitoring.devices import create_device, replace_key
 from wattkeep.web.addresses import is_loopback, post_address
 from wattkeep.web.forms import DeviceForm, NewDeviceForm
@@ -61,7 +62,7 @@ def device_edit(request: HttpRequest, device_id: int) -> HttpResponse:
         return redirect("web:device_edit", device.pk)
     form = DeviceForm(request.POST or None, instance=device)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        change_device(device.pk, form.save)
         messages.success(request, f"{device.name} is saved.")
         return redirect("web:device", device.pk)
     # The form writes what was typed into the instance, right or wrong; the title keeps the name.

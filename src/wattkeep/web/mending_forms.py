@@ -1,0 +1,74 @@
+"""Forms that set figures right; times are those of the site's clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from wattkeep.ledger.corrections import Wish
+from wattkeep.ledger.swap import Change
+
+QUARTER_S = 900
+
+
+def _moment(label: str, **options: Any) -> forms.DateTimeField:
+    step_s = options.pop("step_s", 1)
+    return forms.DateTimeField(
+        label=label,
+        # The only form that browsers send, and take back, in such a field.
+        widget=forms.DateTimeInput(
+            attrs={"type": "datetime-local", "step": step_s}, format="%Y-%m-%dT%H:%M"
+        ),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        **options,
+    )
+
+
+class CorrectionForm(forms.Form):
+    """What an interval really used."""
+
+    start = _moment("From", step_s=QUARTER_S, help_text="At a full quarter of an hour.")
+    end = _moment("To", step_s=QUARTER_S)
+    consumption = forms.FloatField(
+        label="Used (kWh)",
+        min_value=0,
+        required=False,
+        help_text="Leave it empty to leave these hours out of every sum.",
+    )
+    reason = forms.CharField(label="Why", max_length=200)
+
+    def wish(self) -> Wish:
+        """Return what was typed, in the ledger's units."""
+        asked = self.cleaned_data
+        kwh: float | None = asked["consumption"]
+        energy_wh = None if kwh is None else kwh * 1000
+        return Wish(asked["start"], asked["end"], energy_wh, asked["reason"])
+
+
+class SwapForm(forms.Form):
+    """When a device got another meter or board, and what the counters showed."""
+
+    at = _moment("When")
+    is_new_meter = forms.BooleanField(
+        label="The meter was replaced, not only the board", required=False, initial=True
+    )
+    closing = forms.FloatField(
+        label="Last counter of the old meter (kWh)", min_value=0, required=False
+    )
+    opening = forms.FloatField(
+        label="First counter of the new meter (kWh)",
+        min_value=0,
+        required=False,
+        help_text="Leave both empty if nobody looked; what was used in between is then not known.",
+    )
+    note = forms.CharField(label="Note", max_length=200, required=False)
+
+    def change(self) -> Change:
+        """Return what was typed, in the ledger's units."""
+        asked = self.cleaned_data
+        closing_wh, opening_wh = (
+            None if kwh is None else round(kwh * 1000, 3)
+            for kwh in (asked["closing"], asked["opening"])
+        )
+        return Change(asked["at"], closing_wh, opening_wh, asked["is_new_meter"], asked["note"])
