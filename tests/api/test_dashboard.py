@@ -43,6 +43,7 @@ def device_row(device, **presence):
         "name": "House",
         "location": "Main panel",
         "site": device.site_id,
+        "parent": device.parent_id,
         "is_active": True,
         "key_prefix": device.key_prefix,
         "interval_s": 10,

@@ -33,6 +33,7 @@ def row(device, **changed):
         "name": device.name,
         "location": device.location,
         "site": device.site_id,
+        "parent": device.parent_id,
         "is_active": device.is_active,
         "key_prefix": device.key_prefix,
         "interval_s": device.interval_s,

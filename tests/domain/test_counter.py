@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattkeep.domain.counter import MODULUS_WH, Sample, Span, read_counter, spread
+from wattkeep.domain.counter import GAP_MS, MODULUS_WH, CounterReader, Meter, Sample, Span, Swap
 
 RANGE_W = 23_000
-QUARTER_MS = 900_000
 
 
 def samples(*rows):
@@ -18,83 +17,11 @@ def samples(*rows):
     return [Sample(second * 1000, wh, w) for second, wh, w in rows]
 
 
-def by_quarter(history):
-    """Return what each 15 minutes used as {index: (measured, estimated)}, nothing left out."""
-    spans = list(read_counter(history, RANGE_W))
-    edges = list(range(0, 8 * QUARTER_MS + 1, QUARTER_MS))
-    measured = spread([span for span in spans if not span.estimated], edges)
-    estimated = spread([span for span in spans if span.estimated], edges)
-    return {
-        index: (round(sure, 9), round(guess, 9))
-        for index, (sure, guess) in enumerate(zip(measured, estimated, strict=True))
-        if sure or guess
-    }
-
-
-CASES = {
-    "steady": (
-        samples((0, 1000, 360), (300, 1030, 360), (600, 1060, 360), (900, 1090, 360),
-                (1200, 1120, 360)),
-        {0: (90, 0), 1: (30, 0)},
-    ),
-    "across a slot's edge": (samples((840, 500, 720), (960, 524, 720)), {0: (12, 0), 1: (12, 0)}),
-    "reset seen at zero": (
-        samples((0, 5000, 72), (60, 0, 72), (120, 2, 72), (180, 3, 72)), {0: (3, 0)},
-    ),
-    "reset seen later": (
-        samples((0, 5000, 720), (60, 12, 720), (120, 24, 720), (180, 36, 720)), {0: (36, 0)},
-    ),
-    "one zero": (
-        samples((0, 5000, 60), (60, 0, 60), (120, 5001, 60), (180, 5002, 60)), {0: (2, 0)},
-    ),
-    "two zeros, then back": (
-        samples((0, 5000, 60), (10, 0, 60), (20, 0, 60), (30, 5001, 60), (40, 5001, 60),
-                (50, 5001, 60)),
-        {0: (1, 0)},
-    ),
-    "a zero, then back a little lower": (
-        samples((0, 5000, 60), (10, 0, 60), (20, 4999, 60), (30, 4999, 60), (40, 4999, 60),
-                (50, 5001, 60)),
-        {0: (1, 0)},
-    ),
-    "jitter": (samples((0, 5000, 60), (60, 4999, 60), (120, 5001, 60)), {0: (1, 0)}),
-    "jitter that stays": (
-        samples((0, 5000, 60), (60, 4995, 60), (120, 4995, 60), (180, 4995, 60), (240, 4996, 60),
-                (250, 5003, 60)),
-        {0: (3, 0)},
-    ),
-    "one low sample of a small counter": (
-        samples((0, 2000, 60), (60, 1700, 60), (120, 2001, 60), (180, 2002, 60)), {0: (2, 0)},
-    ),
-    "rollover": (
-        samples((0, 9_999_995, 300), (100, 3, 300), (200, 11, 300), (300, 20, 300)),
-        {0: (25, 0)},
-    ),
-    "impossible rise, then back": (
-        samples((0, 100, 1000), (10, 65_636, 1000), (20, 105, 1000), (30, 108, 1000)),
-        {0: (8, 0)},
-    ),
-    "another meter": (
-        samples((0, 5000, 600), (60, 812_345, 600), (120, 812_355, 600), (180, 812_365, 600)),
-        {0: (20, 10)},
-    ),
-    "a meter beyond the modulus is reset": (
-        samples((0, 12_000_000, 720), (60, 12, 720), (120, 24, 720), (180, 36, 720)),
-        {0: (36, 0)},
-    ),
-    "an hour without readings": (
-        samples((0, 0, 1000), (900, 250, 1000), (4500, 1250, 1000), (4800, 1333, 1000)),
-        {0: (0, 250), 1: (0, 250), 2: (0, 250), 3: (0, 250), 4: (0, 250), 5: (83, 0)},
-    ),
-    "nothing moves": (samples((0, 77, 0), (300, 77, 0), (600, 77, 0)), {}),
-    "a single sample": (samples((0, 12_456, 500)), {}),
-    "no sample": ([], {}),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("history", "expected"), CASES.values(), ids=CASES)
-def test_counter_gives_what_was_used(history, expected):
-    assert by_quarter(history) == expected
+def read_counter(history, range_w):
+    reader = CounterReader(Meter(range_w))
+    for sample in history:
+        reader.take(sample)
+    return reader.spans
 
 
 def test_rise_at_the_meters_limit_is_accepted_and_above_it_is_not():
@@ -163,43 +90,33 @@ def test_steady_counter_gives_exactly_its_difference(steps):
     assert used == counter_wh - 1000 - steps[0]
 
 
-spans = st.lists(
-    st.tuples(st.integers(0, 500), st.integers(1, 2_000), st.floats(0, 1e6)), max_size=20
-).map(
-    lambda rows: [
-        Span(
-            start := sum(pause + length for pause, length, _ in rows[:at]) + rows[at][0],
-            start + rows[at][1],
-            rows[at][2],
-            estimated=False,
-        )
-        for at in range(len(rows))
-    ]
-)
+@given(histories())
+def test_events_say_what_was_counted_and_lie_in_the_history(history):
+    reader = CounterReader(Meter(RANGE_W))
+    for sample in history:
+        reader.take(sample)
+
+    known = {sample.at_ms for sample in history}
+    assert all({event.start_ms, event.end_ms} <= known for event in reader.events)
+    assert all(event.start_ms <= event.end_ms for event in reader.events)
+    assert len({(event.kind, event.start_ms) for event in reader.events}) == len(reader.events)
+    gaps = {(one.start_ms, one.end_ms): one.energy_wh for one in reader.events if one.kind == "gap"}
+    long = {
+        (one.start_ms, one.end_ms): one.energy_wh
+        for one in reader.spans
+        if one.end_ms - one.start_ms > GAP_MS
+    }
+    assert {key: energy for key, energy in gaps.items() if energy} == long
 
 
-@given(spans, st.lists(st.integers(1, 50_000), max_size=20))
-def test_spread_gives_away_everything_once(parts, inner):
-    end = max([span.end_ms for span in parts], default=1)
-    edges = sorted({0, end, *(edge for edge in inner if edge < end)})
+@given(histories(), st.integers(0, 30), st.none() | counters, st.none() | counters)
+def test_a_swap_never_makes_energy_out_of_two_meters(history, place, closing_wh, opening_wh):
+    reader = CounterReader(Meter(RANGE_W))
+    swap_ms = history[min(place, len(history) - 1)].at_ms if history else 0
+    for sample in history:
+        if sample.at_ms == swap_ms:
+            reader.take_swap(Swap(swap_ms, closing_wh, opening_wh))
+        reader.take(sample)
 
-    totals = spread(parts, edges)
-
-    assert len(totals) == len(edges) - 1
-    assert all(total >= 0 for total in totals)
-    assert math.isclose(math.fsum(totals), math.fsum(span.energy_wh for span in parts))
-
-
-@given(spans, st.lists(st.integers(0, 60_000), min_size=3, max_size=20, unique=True).map(sorted))
-def test_spread_over_finer_edges_adds_up_to_the_coarser(parts, edges):
-    whole = spread(parts, [edges[0], edges[-1]])
-
-    assert math.isclose(math.fsum(spread(parts, edges)), whole[0], abs_tol=1e-6)
-
-
-def test_spread_leaves_out_what_lies_outside():
-    parts = [Span(0, 100, 10, estimated=False), Span(100, 300, 20, estimated=False)]
-
-    assert spread(parts, [50, 150, 200]) == [5 + 5, 5]
-    assert spread(parts, [300, 400]) == [0]
-    assert spread(parts, [50, 50, 100]) == [0, 5]
+    assert all(span.energy_wh >= 0 for span in reader.spans)
+    assert all(not span.start_ms < swap_ms < span.end_ms for span in reader.spans)

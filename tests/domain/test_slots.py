@@ -168,3 +168,14 @@ def test_waiting_samples_survive_being_stored():
     assert json.loads(text) == [[5, 0.1, None], [6, 2.5, 7.25]]
     assert CounterState.from_stored(None, text).pending == waiting
     assert CounterState(None).pending_text() == ""
+
+
+def test_absurd_counters_end_in_a_glitch():
+    history = [Sample(n * 10_000, wh, 100) for n, wh in enumerate([5000, 0, 0, 5001, 5002])]
+    energy = np.array([5.0, 1.7e308, 1e305, 5.001, 5.002])
+
+    folded = fold_slots(columns(history, energy=energy), [], METER, BEGIN)
+
+    assert [slot.measured_mwh for slot in folded.slots] == [2000]
+    assert [one.event.kind for one in folded.events] == ["glitch"]
+    assert folded.state == CounterState(Sample(40_000, 5002, 100))

@@ -1,12 +1,15 @@
 """Readings put into the database, and what one pass over all of them makes."""
 
+import threading
 from datetime import UTC, datetime
 
 import numpy as np
+from django.db import connection
 
 from wattkeep.domain.columns import Columns
 from wattkeep.domain.counter import CounterState, Meter
 from wattkeep.domain.instants import from_ms, to_ms
+from wattkeep.domain.readings import Reading
 from wattkeep.domain.slots import (
     METRICS,
     Start,
@@ -15,8 +18,11 @@ from wattkeep.domain.slots import (
     profile_span,
     slot_start,
 )
+from wattkeep.ingest.batches import Batch
+from wattkeep.ingest.stores import open_store
 from wattkeep.ledger.marks import leave_mark
 from wattkeep.ledger.stored import load_events, load_slots, load_swaps
+from wattkeep.ledger.update import update_due
 from wattkeep.monitoring.models import (
     DeviceBoot,
     EnergyReading,
@@ -86,6 +92,58 @@ def stored(device):
     return load_slots(device.pk, 0, None), load_events(device.pk, 0, None)
 
 
+def history(dice):
+    """Return readings with everything in them that the rules know."""
+    second, wh, rows = 0, 4990, []
+    for _ in range(60):
+        second += dice.choice([10, 60, 200, 900])
+        wh = dice.choice([wh + 1, wh + 3, wh + 5, wh, max(0, wh - 4), 0, 9_999_990])
+        rows.append((second, wh, dice.randrange(3000)))
+        for _ in range(dice.randrange(6)):
+            second += 10
+            wh += dice.randrange(3)
+            rows.append((second, wh, dice.randrange(3000)))
+    return rows
+
+
+def race(device, dice):
+    """Post readings in any order through a real store while two others make the slots.
+
+    Return how often these ran meanwhile.
+    """
+    rows = history(dice)
+    end = at(rows[-1][0])
+    dice.shuffle(rows)
+    is_over = threading.Event()
+    ran = []
+
+    def keep_up():
+        while not is_over.is_set():
+            ran.append(len(update_due(end)))
+        connection.close()
+
+    keepers = [threading.Thread(target=keep_up) for _ in range(2)]
+    store = open_store()
+    store._clock = end.timestamp
+    for keeper in keepers:
+        keeper.start()
+    try:
+        for first in range(0, len(rows), 7):
+            readings = [
+                Reading(device.pk, to_ms(at(second)), 230.0, 1.0, power, wh / 1000, 50.0, 1.0)
+                for second, wh, power in rows[first : first + 7]
+            ]
+            batch = Batch(device.pk, readings, [False] * len(readings), is_array=True)
+            store.commit([batch], [(device.pk, to_ms(end))])
+    finally:
+        is_over.set()
+        for keeper in keepers:
+            keeper.join(60)
+        store.close()
+    update_due(end)
+    return len(ran)
+
+
 class ProfilesOfThePass:
     """Shapes of gaps in a pass over everything."""
 
@@ -104,7 +162,7 @@ def whole(device):
         table[:, 0].astype(np.int64),
         {name: table[:, place].copy() for place, name in enumerate(NAMES, 1)},
     )
-    swaps = load_swaps(device.pk)
+    swaps = load_swaps([device.pk])[device.pk]
     firsts = [row[0] for row in found[:1]] + [swap.at_ms for swap in swaps[:1]]
     folded = fold_slots(
         columns,

@@ -11,24 +11,10 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402
 
-from ledger.ledgers import arrive, at, forget, hear, note_swap, stored, whole  # noqa: E402
+from ledger.ledgers import arrive, at, forget, hear, history, note_swap, race, stored, whole  # noqa: E402
 from wattkeep.ledger.update import update_device, update_due  # noqa: E402
 from wattkeep.monitoring.accounts import create_account  # noqa: E402
 from wattkeep.monitoring.devices import create_device  # noqa: E402
-
-
-def history(dice):
-    """Return readings with everything in them that the rules know."""
-    second, wh, rows = 0, 4990, []
-    for _ in range(60):
-        second += dice.choice([10, 60, 200, 900])
-        wh = dice.choice([wh + 1, wh + 3, wh + 5, wh, max(0, wh - 4), 0, 9_999_990])
-        rows.append((second, wh, dice.randrange(3000)))
-        for _ in range(dice.randrange(6)):
-            second += 10
-            wh += dice.randrange(3)
-            rows.append((second, wh, dice.randrange(3000)))
-    return rows
 
 
 def main():
@@ -49,6 +35,9 @@ def main():
         note_swap(device, 3000, 5000, 10)
         update_device(device.pk, now + timedelta(seconds=1))
         print("same" if stored(device) == whole(device) else f"seed {seed} differs")
+    forget(device)
+    race(device, random.Random(99))
+    print("same" if stored(device) == whole(device) else "not after a race")
 
 
 main()

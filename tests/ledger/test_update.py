@@ -1,5 +1,6 @@
 """Slots kept up to date: whatever arrives when, they are what one pass over everything makes."""
 
+import random
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from ledger.ledgers import (
     hear,
     note_swap,
     put,
+    race,
     stored,
     whole,
 )
@@ -36,6 +38,7 @@ from wattkeep.monitoring.models import (
     LedgerMark,
     LedgerState,
     MeterEvent,
+    ReadingBlock,
 )
 
 pytestmark = pytest.mark.django_db
@@ -76,7 +79,7 @@ def test_a_run_reads_no_further_back_than_it_must(device, django_assert_max_num_
     put(device, (3 * DAY + 10, 44_202, 600))
 
     job = open_job(device.pk, at(3 * DAY + 30))
-    stretch = folding.next_stretch(job.source, job.spans[-1])
+    stretch = folding.next_stretch(folding.find_end(job.source), job.spans[-1])
 
     assert stretch.start_ms >= to_ms(at(3 * DAY)) - 2 * SLOT_MS
 
@@ -90,7 +93,7 @@ def test_late_data_is_run_until_the_counter_is_where_it_was(device):
     arrive(device, late, at(10 * DAY))
 
     job = open_job(device.pk, at(10 * DAY))
-    first = folding.next_stretch(job.source, job.spans[0])
+    first = folding.next_stretch(folding.find_end(job.source), job.spans[0])
     update_device(device.pk, at(10 * DAY))
 
     assert (gap.timestamp, gap.until) == (at(DAY - 300), at(DAY + 6 * HOUR))
@@ -131,6 +134,27 @@ def test_gaps_take_their_shape_from_the_weeks_before_and_again_when_those_change
         if new != old
     }
     assert any(to_ms(at(20 * DAY)) < start < to_ms(at(22 * DAY)) for start in changed)
+
+
+def test_a_gap_of_months_is_written_in_pieces(device):
+    put(
+        device,
+        (0, 1000, 60),
+        (60, 1001, 60),
+        (100 * DAY, 250_000, 60),
+        (100 * DAY + 60, 250_001, 60),
+    )
+
+    steps = []
+    update._make_states([device.pk])
+    for step in update._steps(open_job(device.pk, at(101 * DAY))):
+        update._save(step)
+        steps.append((len(step.differences.slots), len(step.differences.events), step.is_last))
+
+    assert steps[0] == (1000, 0, False)
+    assert steps[-1][1:] == (1, True)
+    assert stored(device) == whole(device)
+    assert sum(slot.estimated_mwh for slot in stored(device)[0]) == (250_000 - 1001) * 1000
 
 
 def test_readings_that_retention_took_are_not_missed(device):
@@ -240,8 +264,6 @@ def test_one_device_that_fails_keeps_no_other_waiting(device, owner):
         put(one, *steady(0, HOUR))
         hear(one, at(HOUR))
     # A sealed day of a format that nobody knows.
-    from wattkeep.monitoring.models import ReadingBlock
-
     blank = dict.fromkeys(
         ("timestamps", "power", "energy", "voltage", "current", "frequency", "power_factor"), b""
     )
@@ -272,6 +294,15 @@ def test_two_at_once_make_what_one_makes(device):
         thread.join(60)
 
     assert stored(device) == whole(device)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seed", range(3))
+def test_readings_that_come_while_two_make_the_slots_are_all_in_them(device, seed):
+    assert race(device, random.Random(seed)) > 0
+
+    assert stored(device) == whole(device)
+    assert not LedgerMark.objects.exists()
 
 
 counters = st.one_of(
@@ -362,4 +393,4 @@ def test_postgres_makes_the_same(postgres_url, tmp_path):
     )
 
     assert (done.stderr, done.returncode) == ("", 0)
-    assert done.stdout.split() == ["same"] * 12
+    assert done.stdout.split() == ["same"] * 13

@@ -61,6 +61,8 @@ def test_times_of_telemetry_are_timestamptz(migrated):
             ("monitoring_deviceboot", "first_seen"),
             ("monitoring_deviceboot", "last_seen"),
             ("monitoring_energyreading", "timestamp"),
+            ("monitoring_lease", "until"),
+            ("monitoring_ledgermark", "until"),
             ("monitoring_meterevent", "timestamp"),
             ("monitoring_meterevent", "until"),
         ]

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 MODULUS_WH = 10_000_000
 SLACK_WH = 2
@@ -90,7 +87,8 @@ class CounterReader:
     A rise the meter could have made is accepted. A dip of up to 10 Wh is jitter. Anything else
     waits until two later samples agree with it (a reset, a rollover or another meter) or one is
     back in line with what was before (a glitch, which is forgotten). What it found gathers in
-    `spans` and `events`; `state` is where another reader can go on.
+    `spans` and `events`; `state` is where another reader can go on. A dip that lasts is no gap:
+    after five minutes the last accepted counter is taken as that of the dip's moment.
     """
 
     def __init__(self, meter: Meter, state: CounterState | None = None) -> None:
@@ -221,14 +219,6 @@ class CounterReader:
         )
 
 
-def read_counter(samples: Iterable[Sample], range_w: float) -> Iterator[Span]:
-    """Yield the energy between accepted samples, which must come ordered by time."""
-    reader = CounterReader(Meter(range_w))
-    for sample in samples:
-        reader.take(sample)
-    yield from reader.spans
-
-
 def _possible_wh(before: Sample, after: Sample, limit_w: float) -> float:
     return limit_w * (after.at_ms - before.at_ms) / MS_PER_HOUR + SLACK_WH
 
@@ -243,22 +233,3 @@ def _power_wh(before: Sample, after: Sample) -> float:
     if not known_w:
         return 0.0
     return sum(known_w) / len(known_w) * (after.at_ms - before.at_ms) / MS_PER_HOUR
-
-
-def spread(spans: Iterable[Span], edges_ms: Sequence[int]) -> list[float]:
-    """Return the Wh in each interval between neighbouring `edges_ms` (ascending).
-
-    A span's energy is taken as even over its time, so one across an edge is split by time.
-    """
-    totals = [0.0] * (len(edges_ms) - 1)
-    first = 0
-    for span in spans:
-        while first < len(totals) and edges_ms[first + 1] <= span.start_ms:
-            first += 1
-        length = span.end_ms - span.start_ms
-        for index in range(first, len(totals)):
-            if edges_ms[index] >= span.end_ms:
-                break
-            inside = min(span.end_ms, edges_ms[index + 1]) - max(span.start_ms, edges_ms[index])
-            totals[index] += span.energy_wh * inside / length if length else 0.0
-    return totals

@@ -162,7 +162,9 @@ class ProfileSource(Protocol):
 
 
 def _in_order(readings: Columns, swaps: Sequence[Swap]) -> Iterator[Sample | Swap]:
-    counters_wh = (np.round(readings.values["energy"] * 1e6) / MWH_PER_WH).tolist()
+    # No meter shows 1e303 kWh, but a post can.
+    with np.errstate(over="ignore"):
+        counters_wh = (np.round(readings.values["energy"] * 1e6) / MWH_PER_WH).tolist()
     powers_w = readings.values["power"].tolist()
     samples = (
         Sample(at_ms, counter_wh, power_w if power_w == power_w else None)  # noqa: PLR0124 - NaN

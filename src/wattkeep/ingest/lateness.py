@@ -47,13 +47,15 @@ class Lateness:
         marks = set()
         fresh_from_ms = now_ms - FRESH_MS
         newest = self._newest_ms
-        for one in stored:
-            readings = one.readings
+        for batch in stored:
+            readings = batch.readings
             if not readings:
                 continue
-            device_id = readings[0].device_id
-            instants = [reading.timestamp_ms for reading in readings]
-            earliest_ms, latest_ms = min(instants), max(instants)
+            device_id, earliest_ms = readings[0][:2]
+            latest_ms = earliest_ms
+            if len(readings) > 1:
+                instants = [reading.timestamp_ms for reading in readings]
+                earliest_ms, latest_ms = min(instants), max(instants)
             known_ms = newest.get(device_id)
             if known_ms is None:
                 late_before_ms = latest_ms + 1
@@ -62,6 +64,9 @@ class Lateness:
             if known_ms is None or latest_ms > known_ms:
                 newest[device_id] = latest_ms
             if earliest_ms < late_before_ms:
-                last_ms = max(at_ms for at_ms in instants if at_ms < late_before_ms)
+                late_ms = (
+                    one.timestamp_ms for one in readings if one.timestamp_ms < late_before_ms
+                )
+                last_ms = max(late_ms)
                 marks.add(LateSlots(device_id, slot_start(earliest_ms), slot_start(last_ms)))
         return sorted(marks)

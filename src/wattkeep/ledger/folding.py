@@ -5,23 +5,26 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from wattkeep.domain.counter import CounterState, Meter
+from wattkeep.domain.counter import CounterState
 from wattkeep.domain.slots import METRICS, SLOT_MS, Start, fold_slots, slot_start
-from wattkeep.ledger.readings import last_reading, readings_after, readings_between
+from wattkeep.ledger.readings import (
+    END_OF_TIME_MS,
+    last_reading,
+    readings_after,
+    readings_between,
+)
 from wattkeep.ledger.stored import (
     StoredProfiles,
     StoredRows,
     find_differences,
     load_events,
     load_slots,
-    load_swaps,
 )
-from wattkeep.monitoring.models import Device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from wattkeep.domain.counter import Swap
+    from wattkeep.domain.counter import Meter, Swap
     from wattkeep.domain.slots import Folded, Slot, SlotEvent
     from wattkeep.ledger.marks import Dirty
     from wattkeep.ledger.stored import Differences
@@ -31,6 +34,8 @@ STRETCH_MS = 4 * 86_400_000
 # So far beyond late readings the counter is looked at, to see whether it is where it was.
 LOOK_BEYOND_MS = 4 * SLOT_MS
 COLUMNS = ("energy", *METRICS)
+# Nearly always the slot of the last accepted sample, and the one before it, are among these.
+STATES_AT_ONCE = 4
 
 
 class Source(NamedTuple):
@@ -41,10 +46,10 @@ class Source(NamedTuple):
     swaps: Sequence[Swap]
     # Where readings begin that can still be read; slots before are left alone.
     raw_from_ms: int | None
-    # The end of the last slot that has anything in it.
-    end_ms: int
     # Where the slots before a stretch come from.
     rows: StoredRows
+    # The end of the last slot that has anything in it; None: near enough to be read at once.
+    end_ms: int | None = None
 
     @property
     def floor_ms(self) -> int | None:
@@ -64,15 +69,11 @@ class Stretch(NamedTuple):
     differences: Differences
 
 
-def open_source(device_id: int, raw_from_ms: int | None) -> Source:
-    """Look up what the slots of a device are made of."""
-    device = Device.objects.only("range_w", "has_counter").get(pk=device_id)
-    swaps = load_swaps(device_id)
-    last = last_reading(device_id)
-    ends = [swap.at_ms for swap in swaps[-1:]] + ([last.timestamp_ms] if last else [])
-    end_ms = slot_start(max(ends)) + SLOT_MS if ends else 0
-    meter = Meter(float(device.range_w), device.has_counter)
-    return Source(device_id, meter, swaps, raw_from_ms, end_ms, StoredRows(device_id))
+def find_end(source: Source) -> Source:
+    """Look up how far a source reaches, so that it can be folded in stretches."""
+    last = last_reading(source.device_id)
+    ends = [swap.at_ms for swap in source.swaps[-1:]] + ([last.timestamp_ms] if last else [])
+    return source._replace(end_ms=slot_start(max(ends)) + SLOT_MS if ends else 0)
 
 
 def first_instant_ms(source: Source, from_ms: int) -> int | None:
@@ -104,28 +105,32 @@ def next_stretch(source: Source, dirty: Dirty) -> Stretch:
 
 def begin(source: Source, slot_ms: int) -> tuple[int, Start]:
     """Return the first slot to be saved, and where folding has to begin for it."""
-    state = source.rows.state_before(slot_ms)
-    if state is None:
+    before = source.rows.states_before(slot_ms, STATES_AT_ONCE)
+    if not before:
         first_ms = first_instant_ms(source, slot_ms)
-        at_ms = source.end_ms if first_ms is None else slot_start(first_ms)
+        at_ms = slot_ms if first_ms is None else slot_start(first_ms)
         return slot_ms, Start(max(at_ms, slot_ms), CounterState())
+    _, state = before[0]
     if state.last is None:
         return slot_ms, Start(slot_ms, state)
     at_ms = slot_start(state.last.at_ms)
     if source.floor_ms is not None:
         at_ms = min(max(at_ms, source.floor_ms), slot_ms)
-    return at_ms, Start(at_ms, source.rows.state_before(at_ms) or CounterState())
+    if before[-1][0] >= at_ms:
+        before = source.rows.states_before(at_ms, 1)
+    earlier = next((state for start_ms, state in before if start_ms < at_ms), CounterState())
+    return at_ms, Start(at_ms, earlier)
 
 
 def _fold(
     source: Source, dirty: Dirty, save_from_ms: int, start: Start, stop_ms: int
 ) -> Stretch | None:
     """Fold up to before `stop_ms`; None if nothing of it is final yet."""
-    is_last = stop_ms >= source.end_ms
+    is_last = source.end_ms is None or stop_ms >= source.end_ms
     readings = readings_between(
         source.device_id,
         start.at_ms,
-        max(start.at_ms, source.end_ms if is_last else stop_ms),
+        END_OF_TIME_MS if is_last else stop_ms,
         COLUMNS,
     )
     swaps = [

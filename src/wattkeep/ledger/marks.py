@@ -54,11 +54,19 @@ def leave_mark(device_id: int, start_ms: int, until_ms: int | None = None) -> No
 
 def read_marks(device_id: int) -> list[Mark]:
     """Return a device's marks, oldest slot first."""
-    rows = LedgerMark.objects.filter(device_id=device_id).order_by("start")
-    return [
-        Mark(Dirty(to_ms(start), None if until is None else to_ms(until)), touched)
-        for start, until, touched in rows.values_list("start", "until", "touched")
-    ]
+    return read_all_marks([device_id])[device_id]
+
+
+def read_all_marks(device_ids: Sequence[int]) -> dict[int, list[Mark]]:
+    """Return the same for each of some devices."""
+    rows = LedgerMark.objects.filter(device_id__in=device_ids).order_by("start")
+    marks: dict[int, list[Mark]] = {device_id: [] for device_id in device_ids}
+    for device_id, start, until, touched in rows.values_list(
+        "device_id", "start", "until", "touched"
+    ):
+        slots = Dirty(to_ms(start), None if until is None else to_ms(until))
+        marks[device_id].append(Mark(slots, touched))
+    return marks
 
 
 def delete_marks(device_id: int, marks: Sequence[Mark]) -> None:

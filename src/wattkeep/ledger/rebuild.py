@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import transaction
 
 from wattkeep.domain.instants import from_ms
-from wattkeep.ledger.folding import begin, next_stretch
+from wattkeep.ledger.folding import begin, find_end, next_stretch
 from wattkeep.ledger.marks import Dirty, leave_mark
 from wattkeep.ledger.stored import StoredRows, load_events, load_slots
 from wattkeep.ledger.update import open_job, update_device
@@ -66,7 +66,7 @@ def compare_device(device_id: int, now: datetime) -> Comparison:
     slots: dict[datetime, SlotDifference] = {}
     events: dict[tuple[str, datetime], EventDifference] = {}
     made: set[int] = set()
-    for stretch in _stretches(job.source):
+    for stretch in _stretches(find_end(job.source)):
         made.update(slot.start_ms for slot in stretch.slots if slot.start_ms < up_to_ms)
         for slot in _slot_differences(device_id, stretch, up_to_ms):
             slots[slot.start] = slot
@@ -107,11 +107,13 @@ class _MadeRows(StoredRows):
         self._starts[first:] = [slot.start_ms for slot in slots]
         self._slots[first:] = slots
 
-    def state_before(self, slot_ms: int) -> CounterState | None:
-        place = bisect_left(self._starts, slot_ms)
-        if place:
-            return self._slots[place - 1].state
-        return None if self._from_ms is None else super().state_before(self._from_ms)
+    def states_before(self, slot_ms: int, count: int) -> list[tuple[int, CounterState]]:
+        last = bisect_left(self._starts, slot_ms)
+        made = [(one.start_ms, one.state) for one in self._slots[max(0, last - count) : last]]
+        found = made[::-1]
+        if len(found) < count and self._from_ms is not None:
+            found += super().states_before(self._from_ms, count - len(found))
+        return found
 
     def measured(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
         first, last = bisect_left(self._starts, start_ms), bisect_left(self._starts, end_ms)

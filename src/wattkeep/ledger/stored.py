@@ -26,6 +26,8 @@ SLOT_COLUMNS = (
     *(f"{metric}_{part}" for metric in METRICS for part in ("min", "mean", "max")),
 )
 ROWS_A_STATEMENT = 500
+# Some 50 ms of SQLite's only writer.
+SLOTS_A_PIECE = 1000
 
 
 class Differences(NamedTuple):
@@ -41,6 +43,23 @@ class Differences(NamedTuple):
     @property
     def is_none(self) -> bool:
         return not (self.slots or self.gone_slots or self.events or self.gone_events)
+
+    def pieces(self) -> list[Differences]:
+        """Return the same in pieces, none of which takes long to write.
+
+        Energy over a gap of years is a slot for each of its quarter-hours.
+        """
+        starts = sorted({*self.slots, *self.gone_slots})
+        if len(starts) <= SLOTS_A_PIECE:
+            return [self]
+        gone = set(self.gone_slots)
+        pieces = []
+        for first in range(0, len(starts), SLOTS_A_PIECE):
+            part = starts[first : first + SLOTS_A_PIECE]
+            slots = {at: self.slots[at] for at in part if at in self.slots}
+            pieces.append(Differences(slots, [at for at in part if at in gone], {}, [], []))
+        pieces[-1] = pieces[-1]._replace(events=self.events, gone_events=self.gone_events)
+        return pieces
 
 
 def load_slots(device_id: int, start_ms: int, end_ms: int | None) -> list[Slot]:
@@ -75,11 +94,14 @@ def load_events(
     return events
 
 
-def load_swaps(device_id: int) -> list[Swap]:
-    """Return when a device got another meter, oldest first."""
-    rows = MeterEvent.objects.filter(device_id=device_id, kind=MeterEvent.Kind.SWAP)
-    columns = rows.order_by("timestamp").values_list("timestamp", "before_wh", "after_wh")
-    return [Swap(to_ms(at), closing_wh, opening_wh) for at, closing_wh, opening_wh in columns]
+def load_swaps(device_ids: Sequence[int]) -> dict[int, list[Swap]]:
+    """Return when each of some devices got another meter, oldest first."""
+    rows = MeterEvent.objects.filter(device_id__in=device_ids, kind=MeterEvent.Kind.SWAP)
+    columns = ("device_id", "timestamp", "before_wh", "after_wh")
+    swaps: dict[int, list[Swap]] = {device_id: [] for device_id in device_ids}
+    for device_id, at, *counters in rows.order_by("timestamp").values_list(*columns):
+        swaps[device_id].append(Swap(to_ms(at), *counters))
+    return swaps
 
 
 def find_differences(
@@ -131,11 +153,14 @@ class StoredRows:
     def __init__(self, device_id: int) -> None:
         self._device_id = device_id
 
-    def state_before(self, slot_ms: int) -> CounterState | None:
-        """Return the counter's state at the end of the last slot before one, if there is one."""
+    def states_before(self, slot_ms: int, count: int) -> list[tuple[int, CounterState]]:
+        """Return start and the counter's state at the end of the last slots before one.
+
+        The newest comes first.
+        """
         rows = EnergySlot.objects.filter(device_id=self._device_id, start__lt=from_ms(slot_ms))
-        row = rows.order_by("-start").values_list(*STATE_COLUMNS).first()
-        return None if row is None else _state(row)
+        found = rows.order_by("-start").values_list(*STATE_COLUMNS)[:count]
+        return [(to_ms(row[0]), _state(row)) for row in found]
 
     def measured(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
         """Return start and measured mWh of the slots with readings in a span."""

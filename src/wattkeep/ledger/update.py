@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db import DatabaseError, transaction
 from django.db.models import F, Max
 
+from wattkeep.domain.counter import Meter
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import PROFILE_MS, SLOT_MS, slot_start
-from wattkeep.ledger.folding import next_stretch, open_source
-from wattkeep.ledger.marks import Dirty, Mark, delete_marks, join_dirty, leave_mark, read_marks
-from wattkeep.ledger.stored import save_differences
+from wattkeep.ledger.folding import Source, find_end, next_stretch
+from wattkeep.ledger.marks import Dirty, Mark, delete_marks, join_dirty, leave_mark, read_all_marks
+from wattkeep.ledger.stored import Differences, StoredRows, load_swaps, save_differences
 from wattkeep.monitoring.models import Device, DeviceBoot, LedgerMark, LedgerState, MeterEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from wattkeep.ledger.folding import Source, Stretch
+    from wattkeep.ledger.folding import Stretch
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,9 @@ FRESH = timedelta(minutes=2)
 # From the moment a reading is judged fresh until its commit can be seen.
 MARGIN = timedelta(minutes=3)
 LOOK_BACK = FRESH + MARGIN
+LOOK_BACK_MS = LOOK_BACK // timedelta(milliseconds=1)
+# What a device sent within this is read at once, without looking first how far it reaches.
+SHORT_MS = 3_600_000
 DEVICES_A_COMMIT = 20
 
 
@@ -58,14 +62,15 @@ class Job(NamedTuple):
     spans: list[Dirty]
     marks: list[Mark]
     done_to_ms: int
+    is_short: bool
 
 
 class Step(NamedTuple):
-    """One stretch, ready to be written on top of `version`."""
+    """What is to be written on top of `version`, at once."""
 
     job: Job
     version: int
-    stretch: Stretch | None
+    differences: Differences
     # Gaps later on whose shape comes from slots that change now.
     shaped: list[Dirty]
     is_last: bool
@@ -73,7 +78,7 @@ class Step(NamedTuple):
 
 def update_device(device_id: int, now: datetime) -> int:
     """Bring a device's slots up to date with what is stored; return how many changed."""
-    _make_state(device_id)
+    _make_states([device_id])
     changed = 0
     is_more = True
     while is_more:
@@ -103,39 +108,36 @@ def update_each_due(now: datetime) -> Iterator[int]:
 
     Most have one small step to do; those share commits.
     """
-    waiting: list[Step] = []
     failed: dict[int, str] = {}
-    for device_id in due_devices(now):
-        try:
-            step = _do_all_but_small(device_id, now)
-        except Device.DoesNotExist:
-            continue
-        except DatabaseError:
-            raise
-        except Exception as error:
-            # One device's broken day must not keep the others from getting on.
-            logger.exception("the slots of device %s could not be made", device_id)
-            failed[device_id] = f"{type(error).__name__}: {error}"
-            continue
-        if step is not None:
-            waiting.append(step)
-        if len(waiting) == DEVICES_A_COMMIT:
-            _save_together(waiting)
-            waiting = []
-        yield device_id
-    _save_together(waiting)
+    due = due_devices(now)
+    for first in range(0, len(due), DEVICES_A_COMMIT):
+        some = due[first : first + DEVICES_A_COMMIT]
+        _make_states(some)
+        jobs = open_jobs(some, now)
+        small: list[Step] = []
+        for device_id, job in jobs.items():
+            try:
+                small += _do_all_but_small(job, now)
+            except DatabaseError:
+                raise
+            except Exception as error:
+                # One device's broken day must not keep the others from getting on.
+                logger.exception("the slots of device %s could not be made", device_id)
+                failed[device_id] = f"{type(error).__name__}: {error}"
+            else:
+                yield device_id
+        _save_together(small)
     if failed:
         raise DevicesFailedError(failed)
 
 
-def _do_all_but_small(device_id: int, now: datetime) -> Step | None:
+def _do_all_but_small(job: Job, now: datetime) -> list[Step]:
     """Bring a device up to date, or return the one step that does."""
-    _make_state(device_id)
-    first = next(_steps(open_job(device_id, now)))
+    first = next(_steps(job))
     if first.is_last:
-        return first
-    update_device(device_id, now)
-    return None
+        return [first]
+    update_device(job.source.device_id, now)
+    return []
 
 
 def due_devices(now: datetime) -> list[int]:
@@ -154,43 +156,79 @@ def due_devices(now: datetime) -> list[int]:
 
 
 def open_job(device_id: int, now: datetime) -> Job:
-    """Look up what has to be done for a device."""
+    """Look up what has to be done for a device.
+
+    Raises:
+        Device.DoesNotExist: it has gone.
+    """
+    jobs = open_jobs([device_id], now)
+    if device_id not in jobs:
+        raise Device.DoesNotExist(f"There is no device {device_id}.")
+    return jobs[device_id]
+
+
+def open_jobs(device_ids: Sequence[int], now: datetime) -> dict[int, Job]:
+    """Look up what has to be done for some devices; those that have gone are left out."""
     # The order matters: what is read later may only be newer.
-    state = LedgerState.objects.filter(device_id=device_id).first()
-    if state is None:
-        state = LedgerState(device_id=device_id, done_to=from_ms(0))
-    marks = read_marks(device_id)
-    raw_from_ms = None if state.raw_from is None else to_ms(state.raw_from)
-    source = open_source(device_id, raw_from_ms)
-    tail_ms = slot_start(to_ms(min(state.done_to, now) - LOOK_BACK))
-    spans = [Dirty(tail_ms, None), *(mark.slots for mark in marks)]
-    if (floor_ms := source.floor_ms) is not None:
-        spans = [
-            Dirty(max(span.start_ms, floor_ms), span.until_ms)
-            for span in spans
-            if span.until_ms is None or span.until_ms >= floor_ms
-        ]
-    return Job(source, state.version, join_dirty(spans), marks, to_ms(now))
-
-
-def _make_state(device_id: int) -> None:
-    if not LedgerState.objects.filter(device_id=device_id).exists():
-        LedgerState.objects.bulk_create(
-            [LedgerState(device_id=device_id, done_to=from_ms(0))], ignore_conflicts=True
+    states = LedgerState.objects.in_bulk(device_ids)
+    marks = read_all_marks(device_ids)
+    devices = Device.objects.filter(pk__in=device_ids).order_by("pk")
+    meters = devices.values_list("pk", "range_w", "has_counter")
+    swaps = load_swaps(device_ids)
+    jobs = {}
+    for device_id, range_w, has_counter in meters:
+        state = states.get(device_id, LedgerState(device_id=device_id, done_to=from_ms(0)))
+        raw_from_ms = None if state.raw_from is None else to_ms(state.raw_from)
+        done_to_ms = to_ms(min(state.done_to, now))
+        spans = [Dirty(slot_start(done_to_ms - LOOK_BACK_MS), None)]
+        spans += [mark.slots for mark in marks[device_id]]
+        meter = Meter(float(range_w), has_counter)
+        rows = StoredRows(device_id)
+        source = Source(device_id, meter, swaps[device_id], raw_from_ms, rows)
+        # The usual case: what there is from there on is little, however far it reaches.
+        is_short = to_ms(now) - done_to_ms < SHORT_MS and len(spans) == 1
+        spans = _from_floor(spans, source.floor_ms)
+        jobs[device_id] = Job(
+            source, state.version, join_dirty(spans), marks[device_id], to_ms(now), is_short
         )
+    return jobs
+
+
+def _from_floor(spans: Sequence[Dirty], floor_ms: int | None) -> list[Dirty]:
+    """Return spans as far as single readings are there for them."""
+    if floor_ms is None:
+        return list(spans)
+    return [
+        Dirty(max(span.start_ms, floor_ms), span.until_ms)
+        for span in spans
+        if span.until_ms is None or span.until_ms >= floor_ms
+    ]
+
+
+def _make_states(device_ids: Sequence[int]) -> None:
+    known = set(LedgerState.objects.filter(pk__in=device_ids).values_list("device_id", flat=True))
+    new = [LedgerState(device_id=pk, done_to=from_ms(0)) for pk in device_ids if pk not in known]
+    if new:
+        LedgerState.objects.bulk_create(new, ignore_conflicts=True)
 
 
 def _steps(job: Job) -> Iterator[Step]:
     """Yield what is to be written; each has to be, before the next is asked for."""
     version = job.version
+    source = job.source if job.is_short else find_end(job.source)
     for place, span in enumerate(job.spans):
         rest: Dirty | None = span
         while rest is not None:
-            stretch = next_stretch(job.source, rest)
+            stretch = next_stretch(source, rest)
             is_last = stretch.is_end and place == len(job.spans) - 1
-            step = Step(job, version, stretch, _shaped_by(job, rest, stretch), is_last)
-            yield step
-            version += _is_write(step)
+            # Marked with the first piece: a crash after it must not forget them.
+            shaped = _shaped_by(job, rest, stretch)
+            pieces = stretch.differences.pieces()
+            for number, piece in enumerate(pieces, 1):
+                step = Step(job, version, piece, shaped, is_last and number == len(pieces))
+                yield step
+                version += _is_write(step)
+                shaped = []
             rest = None if stretch.is_end else Dirty(stretch.end_ms or 0, rest.until_ms)
 
 
@@ -216,10 +254,9 @@ def _is_write(step: Step) -> bool:
 
 
 def _size(step: Step) -> int:
-    if step.stretch is None or step.stretch.differences.is_none:
+    if step.differences.is_none:
         return 0
-    differences = step.stretch.differences
-    return max(1, len(differences.slots) + len(differences.gone_slots))
+    return max(1, len(step.differences.slots) + len(step.differences.gone_slots))
 
 
 def _save(step: Step) -> None:
@@ -239,8 +276,7 @@ def _save(step: Step) -> None:
     own = LedgerState.objects.filter(device_id=device_id, version=step.version)
     if not own.update(**values):
         raise MovedError
-    if step.stretch is not None:
-        save_differences(device_id, step.stretch.differences)
+    save_differences(device_id, step.differences)
     for gap in step.shaped:
         leave_mark(device_id, *gap)
     if step.is_last:
