@@ -53,6 +53,7 @@ lint: setup  ## Check style, types, layers and what the repository holds
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_repository.py
+	$(BIN)/python scripts/check_firmware.py
 
 chaos: setup  ## Kill servers and databases under load for ten minutes
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest tests/chaos/test_storms.py -s $(ARGS)

@@ -2,20 +2,24 @@
 from time import ticks_add, ticks_diff
 
 import network
-import socket
 
 from log import say
+from micropython import const
 
-RETRY_MS = 20000
+_FIRST_RETRY_MS = const(10000)
+_LONGEST_RETRY_MS = const(160000)
 
 
 class Link:
     def __init__(self, ssid, password, now):
         self._ssid = ssid
         self._password = password
+        # Fresh boards open one whose password everybody knows.
+        network.WLAN(network.AP_IF).active(False)
         self._station = network.WLAN(network.STA_IF)
         self._station.active(True)
         self._due = now
+        self._retry_ms = _FIRST_RETRY_MS
         self.up = False
 
     def step(self, now):
@@ -25,9 +29,17 @@ class Link:
             say("wifi up %s" % self._station.ifconfig()[0] if up else "wifi down")
         if up:
             self._due = now
+            self._retry_ms = _FIRST_RETRY_MS
         elif ticks_diff(now, self._due) >= 0:
-            self._due = ticks_add(now, RETRY_MS)
+            self._due = ticks_add(now, self._retry_ms)
+            self._retry_ms = min(self._retry_ms * 2, _LONGEST_RETRY_MS)
             self._join()
+
+    def rssi_dbm(self):
+        try:
+            return self._station.status("rssi")
+        except (OSError, ValueError):
+            return 0
 
     def _join(self):
         try:
@@ -37,8 +49,3 @@ class Link:
                 self._station.connect()
         except OSError as error:
             say("wifi: %r" % error)
-
-
-def resolve(host, port):
-    # May block as long as it likes, so it is asked once, while connected, and the answer is kept.
-    return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0][-1]

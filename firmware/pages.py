@@ -1,18 +1,20 @@
-# The six pages: which value, how it is written, and when it is shown.
+# The pages, six of a meter's values and one of the board's state: what they show, and when.
 from time import ticks_add, ticks_diff
 
 import framebuf
+from micropython import const
 
-PAGE_MS = 2000
-REDRAW_MS = 500
-AGAIN_MS = 30000
-STRIPS = 8
+_PAGE_MS = const(2000)
+_REDRAW_MS = const(500)
+_AGAIN_MS = const(30000)
+_STRIPS = const(8)
+_SHIFT_PAGES = const(30)
 
 TITLES = ("VOLTAGE", "CURRENT", "POWER", "ENERGY", "FREQUENCY", "POWER FACTOR")
 UNITS = ("V", "A", "W", "kWh", "Hz", "")
 # Steps in one unit: 0.1 V, 1 mA, 0.1 W, 1 Wh, 0.1 Hz, 0.01.
 _STEPS = (10, 1000, 10, 1000, 10, 100)
-_WIDEST = 5
+_WIDEST = const(5)
 
 
 def format_value(page, value):
@@ -24,10 +26,11 @@ def format_value(page, value):
     return whole + "." + decimals[:room] if room > 0 else whole
 
 
-def draw_page(frame, page, value, note):
+def draw_page(frame, page, value, note, name=""):
     # `value` None: the meter is silent, and nothing is shown in place of a number.
     frame.fill(0)
     frame.text(TITLES[page], 0, 0, 1)
+    frame.text(name, 128 - 8 * len(name), 0, 1)
     frame.hline(0, 10, 128, 1)
     text = "--" if value is None else format_value(page, value)
     draw_large(frame, text, (128 - 24 * len(text)) // 2, 17, 3)
@@ -35,14 +38,41 @@ def draw_page(frame, page, value, note):
     frame.text(note, 0, 55, 1)
 
 
+def draw_status(frame, lines):
+    frame.fill(0)
+    frame.text("STATUS", 0, 0, 1)
+    frame.hline(0, 10, 128, 1)
+    for i in range(len(lines)):
+        frame.text(lines[i], 0, 14 + 10 * i, 1)
+
+
+def format_age(seconds):
+    if seconds < 120:
+        return "%d s" % seconds
+    if seconds < 7200:
+        return "%d min" % (seconds // 60)
+    return "%d h" % (seconds // 3600)
+
+
+def shift(frame, step):
+    # The same pixels all day would burn in, so the picture moves by a dot now and then.
+    dx = step & 1
+    dy = step >> 1 & 1
+    frame.scroll(dx, dy)
+    if dx:
+        frame.vline(0, 0, 64, 0)
+    if dy:
+        frame.hline(0, 0, 128, 0)
+
+
 _cell = bytearray(8)
 _letter = framebuf.FrameBuffer(_cell, 8, 8, framebuf.MONO_VLSB)
 
 
 def draw_large(frame, text, left, top, scale):
-    for letter in text:
+    for i in range(len(text)):
         _letter.fill(0)
-        _letter.text(letter, 0, 0, 1)
+        _letter.text(text[i : i + 1], 0, 0, 1)
         for x in range(8):
             column = _cell[x]
             for y in range(8):
@@ -60,33 +90,71 @@ class Pages:
         self._missed = False
         self._due = now
         self._turn = now
-        self._page = 0
-        self._strip = STRIPS
+        self._strip = _STRIPS
+        self._on = True
+        self._contrast = 128
+        self._changed = False
+        self._shift = 0
+        self.page = 0
+        self.meter = 0
 
-    def step(self, now, values, note):
+    def configure(self, on, contrast):
+        self._on = on
+        self._contrast = contrast
+        self._changed = True
+
+    def is_sending(self):
+        return self._oled is not None and self._strip < _STRIPS
+
+    def step(self, now, source):
+        # `source` says what to show: meters, value_of, name_of, note_of and status_lines.
         try:
-            self._step(now, values, note)
+            self._step(now, source)
         except OSError as error:
             if not self._missed:
                 self._say("no display: %r" % error)
             self._missed = True
             self._oled = None
-            self._due = ticks_add(now, AGAIN_MS)
+            self._due = ticks_add(now, _AGAIN_MS)
 
-    def _step(self, now, values, note):
-        if ticks_diff(now, self._turn) >= PAGE_MS:
-            self._page = (self._page + 1) % 6
-            self._turn = ticks_add(self._turn, PAGE_MS)
+    def _step(self, now, source):
+        if ticks_diff(now, self._turn) >= _PAGE_MS:
+            self._turn_page(source.meter_count)
+            self._turn = ticks_add(self._turn, _PAGE_MS)
             if self._oled is not None:
                 self._due = now
-        if self._oled is not None and self._strip < STRIPS:
+        if self.is_sending():
             self._oled.send_strip(self._strip)
             self._strip += 1
         elif ticks_diff(now, self._due) >= 0:
-            if self._oled is None:
-                self._oled = self._connect()
-                self._missed = False
-            self._due = ticks_add(now, REDRAW_MS)
-            value = None if values is None else values[self._page]
-            draw_page(self._oled.frame, self._page, value, note)
-            self._strip = 0
+            self._due = ticks_add(now, _REDRAW_MS)
+            self._draw(source)
+
+    def _turn_page(self, meters):
+        self.page += 1
+        self._shift += 1
+        if self.page == 6 and self.meter + 1 < meters:
+            self.meter += 1
+            self.page = 0
+        elif self.page > 6:
+            self.page = self.meter = 0
+
+    def _draw(self, source):
+        if self._oled is None:
+            self._oled = self._connect()
+            self._missed = False
+            self._changed = True
+        if self._changed:
+            self._oled.set_contrast(self._contrast)
+            self._oled.switch(self._on)
+            self._changed = False
+        if not self._on:
+            return
+        frame = self._oled.frame
+        if self.page == 6:
+            draw_status(frame, source.status_lines())
+        else:
+            value = source.value_of(self.meter, self.page)
+            draw_page(frame, self.page, value, source.note(), source.name_of(self.meter))
+        shift(frame, self._shift // _SHIFT_PAGES)
+        self._strip = 0

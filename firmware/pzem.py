@@ -1,18 +1,21 @@
 # The PZEM-004T on its serial line: ask, wait without blocking, and believe only a perfect reply.
 from time import ticks_add, ticks_diff
 
-VOLTAGE_DV = 0
-CURRENT_MA = 1
-POWER_DW = 2
-ENERGY_WH = 3
-FREQUENCY_DHZ = 4
-POWER_FACTOR_C = 5
-ALARM = 6
+from micropython import const
 
-ANY_ADDRESS = 0xF8
-REPLY_BYTES = 25
-PERIOD_MS = 100
-REPLY_MS = 150
+# Places in `values`.
+_VOLTAGE_DV = const(0)
+_CURRENT_MA = const(1)
+_POWER_DW = const(2)
+_ENERGY_WH = const(3)
+_FREQUENCY_DHZ = const(4)
+_POWER_FACTOR_C = const(5)
+_ALARM = const(6)
+
+_ANY_ADDRESS = const(0xF8)
+_REPLY_BYTES = const(25)
+_PERIOD_MS = const(100)
+_REPLY_MS = const(150)
 
 _CRC = (
     0x0000, 0xCC01, 0xD801, 0x1400, 0xF001, 0x3C00, 0x2800, 0xE401,
@@ -41,7 +44,7 @@ def parse_reply(reply, address, values):
     # Fills `values` (seven integers in the meter's steps) from 25 bytes; False leaves them alone.
     if reply[1] != 0x04 or reply[2] != 20:
         return False
-    if address != ANY_ADDRESS and reply[0] != address:
+    if address != _ANY_ADDRESS and reply[0] != address:
         return False
     # The checksum before the words: garbage could be wider than a small integer.
     if crc16(reply, 23) != reply[23] | reply[24] << 8:
@@ -60,13 +63,13 @@ def parse_reply(reply, address, values):
         return False
     if alarm != 0 and alarm != 0xFFFF:
         return False
-    values[VOLTAGE_DV] = voltage_dv
-    values[CURRENT_MA] = current_ma
-    values[POWER_DW] = power_dw
-    values[ENERGY_WH] = _low_word_first(reply, 13)
-    values[FREQUENCY_DHZ] = frequency_dhz
-    values[POWER_FACTOR_C] = power_factor_c
-    values[ALARM] = 1 if alarm else 0
+    values[_VOLTAGE_DV] = voltage_dv
+    values[_CURRENT_MA] = current_ma
+    values[_POWER_DW] = power_dw
+    values[_ENERGY_WH] = _low_word_first(reply, 13)
+    values[_FREQUENCY_DHZ] = frequency_dhz
+    values[_POWER_FACTOR_C] = power_factor_c
+    values[_ALARM] = 1 if alarm else 0
     return True
 
 
@@ -75,20 +78,27 @@ def _low_word_first(reply, at):
 
 
 class Pzem:
-    def __init__(self, uart, address, now):
+    # All meters on one line, asked in turn. `index` says whose turn it was, `values` what it said.
+    def __init__(self, uart, addresses, now, period_ms=_PERIOD_MS):
         self.uart = uart
-        self.address = address
         self.values = [0] * 7
+        self.index = 0
         self.good = 0
         self.bad = 0
         self.skipped = 0
-        self._request = build_request(address)
-        self._reply = bytearray(REPLY_BYTES)
+        self._period_ms = period_ms
+        self._reply = bytearray(_REPLY_BYTES)
         self._view = memoryview(self._reply)
         self._filled = 0
         self._waste = bytearray(32)
         self._due = now
         self._asked = 0
+        self._waiting = False
+        self.listen_to(addresses)
+
+    def listen_to(self, addresses):
+        self.addresses = addresses
+        self._requests = [build_request(address) for address in addresses]
         self._waiting = False
 
     def step(self, now):
@@ -96,24 +106,29 @@ class Pzem:
         if self._waiting:
             return self._listen(now)
         if ticks_diff(now, self._due) >= 0:
-            self._due = ticks_add(self._due, PERIOD_MS)
+            self._due = ticks_add(self._due, self._period_ms)
             self._skip_missed(now)
             self._ask(now)
         return None
+
+    def pause_ms(self, now):
+        # How long nothing needs to be done here.
+        return 4 if self._waiting else max(ticks_diff(self._due, now), 0)
 
     def _skip_missed(self, now):
         # Deadlines that passed meanwhile are gone: polls never bunch up.
         late_ms = ticks_diff(now, self._due)
         if late_ms >= 0:
-            missed = late_ms // PERIOD_MS + 1
+            missed = late_ms // self._period_ms + 1
             self.skipped += missed
-            self._due = ticks_add(self._due, missed * PERIOD_MS)
+            self._due = ticks_add(self._due, missed * self._period_ms)
 
     def _ask(self, now):
         # Whatever is left of an earlier reply must not be taken for the next one.
+        self.index = (self.index + 1) % len(self.addresses)
         while self.uart.any():
             self.uart.readinto(self._waste)
-        self.uart.write(self._request)
+        self.uart.write(self._requests[self.index])
         self._filled = 0
         self._asked = now
         self._waiting = True
@@ -122,15 +137,13 @@ class Pzem:
         # any() says whether, not how much: a reply comes in pieces, and is gathered.
         if self.uart.any():
             self._filled += self.uart.readinto(self._view[self._filled :]) or 0
-        if self._filled < REPLY_BYTES and ticks_diff(now, self._asked) < REPLY_MS:
+        if self._filled < _REPLY_BYTES and ticks_diff(now, self._asked) < _REPLY_MS:
             return None
-        self._end_poll(now)
-        if self._filled == REPLY_BYTES and parse_reply(self._reply, self.address, self.values):
+        self._waiting = False
+        self._skip_missed(now)
+        address = self.addresses[self.index]
+        if self._filled == _REPLY_BYTES and parse_reply(self._reply, address, self.values):
             self.good += 1
             return True
         self.bad += 1
         return False
-
-    def _end_poll(self, now):
-        self._waiting = False
-        self._skip_missed(now)

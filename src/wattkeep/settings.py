@@ -254,6 +254,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "wattkeep.api.schema.add_ingest",
+        "wattkeep.api.board_schema.add_board",
     ],
     "ENUM_NAME_OVERRIDES": {"EventKindEnum": "wattkeep.monitoring.models.MeterEvent.Kind"},
     "SWAGGER_UI_DIST": "SIDECAR",

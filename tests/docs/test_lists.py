@@ -98,13 +98,6 @@ def test_every_file_of_the_firmware_is_told():
     assert set(re.findall(r"\w+\.py", " ".join(told))) == files
 
 
-def test_every_file_of_the_firmware_goes_onto_the_board():
-    files = {path.stem for path in (ROOT / "firmware").glob("*.py")} - {"boot", "main"}
-    loop = re.search(r"for f in ([a-z ]+); do", pages()["docs/firmware.md"])
-
-    assert set(loop[1].split()) == files
-
-
 @pytest.fixture(scope="module")
 def conf():
     """Return the firmware's settings; that module is plain enough for any Python."""
@@ -131,5 +124,5 @@ def test_the_firmware_takes_the_pages_settings(conf, tmp_path):
         **json.loads(path.read_text()),
         "host": "192.168.1.10",
         "port": 8000,
-        "path": b"/api/energy-data/",
+        "prefix": b"",
     }

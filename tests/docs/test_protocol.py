@@ -85,3 +85,35 @@ def test_worked_signature_follows_the_words(worked):
 
 def test_worked_signature_names_its_device(worked):
     assert f"    X-Device: {key_prefix(worked['API key'])}\n" in pages()[PAGE]
+
+
+@pytest.fixture(scope="module")
+def board(server):
+    """Return a new device's key."""
+    return server.add_device("Protocol board")[1]
+
+
+def ask(server, key, address, name):
+    body = json_example(PAGE, name).strip().encode()
+    secret = signing_key(key)
+    headers = {
+        "X-Device": key_prefix(key),
+        "X-Signature": "sha256=" + hmac.digest(secret, body, "sha256").hex(),
+        "Content-Type": "application/json",
+    }
+    return server.request("POST", address, body, headers)
+
+
+def test_boards_example_is_answered_as_written(server, board):
+    answer = ask(server, board, "/api/board/sync/", "sync")
+    again = ask(server, board, "/api/board/sync/", "sync")
+
+    assert (answer.status, answer.body) == (200, json.loads(json_example(PAGE, "sync-answer")))
+    assert "x-signature" in {name.lower() for name in answer.headers}
+    assert (again.status, list(again.body)) == (400, ["error"])
+
+
+def test_file_that_is_not_offered_is_not_there(server, board):
+    answer = ask(server, board, "/api/board/file/", "file")
+
+    assert (answer.status, list(answer.body)) == (404, ["error"])

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import os
+import zlib
+from pathlib import Path
+
 import pytest
 
 from sim.on_micropython import needs_micropython, run_script
 from sim.reading_glass import ReadingGlass
+from wattkeep.sim.oled import encode_png
 
 pytestmark = needs_micropython
+
+PICTURES = Path(__file__).parent / "pictures"
 
 FORMAT = (
     "from pages import format_value; answer([format_value(page, value) for page, value in data])"
@@ -33,6 +40,11 @@ class Display:
         if broken:
             raise OSError(19)
         events.append(["strip", strip])
+    def set_contrast(self, contrast):
+        if broken:
+            raise OSError(19)
+    def switch(self, on):
+        pass
 
 def connect():
     events.append(["connect", now])
@@ -42,12 +54,26 @@ def connect():
 
 now = 0
 broken = False
+meters = 1
 events = []
 shown = []
+class Source:
+    meter_count = 1
+    def value_of(self, meter, page):
+        return [2305, 2345, 5406, 12456, 500, 98][page]
+    def name_of(self, meter):
+        return ""
+    def note(self):
+        return ""
+    def status_lines(self):
+        return ("OK",)
+
+source = Source()
+source.meter_count = meters
 pages = Pages(connect, lambda text: events.append(["say", text]), 0)
 for now, broken in data:
-    pages.step(now, [2305, 2345, 5406, 12456, 500, 98, 0], "")
-    shown.append(pages._page)
+    pages.step(now, source)
+    shown.append([pages.meter, pages.page] if meters > 1 else pages.page)
 answer({"events": events, "shown": shown})
 """
 
@@ -111,11 +137,11 @@ def test_a_silent_meter_shows_two_dashes_and_no_digit(tmp_path, glass):
 
 
 def test_each_page_has_two_seconds_also_after_a_late_turn(tmp_path):
-    times = [0, 1999, 2000, 3999, 4100, 5999, 6000, 8000, 10_000, 12_000]
+    times = [0, 1999, 2000, 3999, 4100, 5999, 6000, 8000, 10_000, 12_000, 14_000]
 
     stepped = run_script(tmp_path, STEP, [(now, False) for now in times])
 
-    assert stepped["shown"] == [0, 0, 1, 1, 2, 2, 3, 4, 5, 0]
+    assert stepped["shown"] == [0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 0]
 
 
 def test_the_picture_goes_out_one_strip_a_turn(tmp_path):
@@ -136,3 +162,63 @@ def test_a_lost_display_is_told_once_and_tried_again_later(tmp_path):
     assert told == [["say", "no display: OSError(19,)"]]
     assert connects == [0, 30_100, 60_100, 91_000]
     assert events[-1][0] == "strip"
+
+
+def test_several_meters_take_turns_and_share_the_status(tmp_path):
+    times = [(step * 2000, False) for step in range(14)]
+
+    stepped = run_script(tmp_path, STEP.replace("meters = 1", "meters = 2"), times)
+
+    first = [[0, page] for page in range(6)]
+    second = [[1, page] for page in range(7)]
+    assert stepped["shown"] == [*first, *second, [0, 0]]
+
+
+GOLDEN = """
+import framebuf, pages
+buffer = bytearray(1024)
+frame = framebuf.FrameBuffer(buffer, 128, 64, framebuf.MONO_VLSB)
+results = {}
+
+def keep(name):
+    results[name] = [[frame.pixel(x, y) for x in range(128)] for y in range(64)]
+
+values = [2305, 2345, 5406, 12456, 500, 98]
+for page in range(6):
+    pages.draw_page(frame, page, values[page], "", "")
+    keep(pages.TITLES[page].lower().replace(" ", "-"))
+pages.draw_page(frame, 2, None, "no wifi 17", "#7")
+keep("silent")
+pages.draw_status(frame, ("WiFi -61 dBm", "sent 12 s", "waiting 3", "refused 401", "1.0.0"))
+keep("status")
+pages.draw_page(frame, 0, 2305, "", "")
+pages.shift(frame, 3)
+keep("shifted")
+answer(results)
+"""
+
+
+def test_pages_look_as_they_were_looked_at(tmp_path):
+    """`WRITE_GOLDEN=1` writes the pictures anew; then look at them."""
+    drawn = run_script(tmp_path, GOLDEN)
+
+    for name, rows in drawn.items():
+        picture = encode_png(tuple(bytes(row) for row in rows), scale=2, brightness=255)
+        path = PICTURES / f"{name}.png"
+        if os.environ.get("WRITE_GOLDEN"):
+            PICTURES.mkdir(exist_ok=True)
+            path.write_bytes(picture)
+        assert pixels_of(path.read_bytes()) == pixels_of(picture), name
+    assert {path.stem for path in PICTURES.glob("*.png")} == set(drawn)
+
+
+def pixels_of(png):
+    """Return size and unpacked pixels; how they are packed may differ between machines."""
+    at, size, data = 8, b"", b""
+    while at < len(png):
+        length, kind = int.from_bytes(png[at : at + 4]), png[at + 4 : at + 8]
+        content = png[at + 8 : at + 8 + length]
+        size = content if kind == b"IHDR" else size
+        data += content if kind == b"IDAT" else b""
+        at += 12 + length
+    return size, zlib.decompress(data)

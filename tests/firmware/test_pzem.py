@@ -156,7 +156,7 @@ class Uart:
 
 now = 0
 uart = Uart(data["replies"])
-meter = Pzem(uart, 0xF8, now)
+meter = Pzem(uart, [0xF8], now)
 told = []
 for now in data["times"]:
     result = meter.step(now)

@@ -1,240 +1,221 @@
-"""How the board posts: bodies, answers, what it keeps and what it lets go."""
+"""What the board puts on the wire, byte for byte, and what it makes of answers."""
 
 from __future__ import annotations
 
+import hmac
 import json
+import re
 import socket
+import threading
+from pathlib import Path
 
 import pytest
 
-from sim.collector import Collector
+from sim.collector import sign, signing_key
 from sim.on_micropython import needs_micropython, run_script
 
 pytestmark = needs_micropython
 
-UPLINK = """
+PROTOCOL = Path(__file__).parents[2] / "docs/protocol.md"
+
+POST = """
 import time
-from uplink import Uplink
+from http import Http
 
-now = 1000
-up = Uplink({"host": "127.0.0.1", "port": data["port"], "path": b"/api/energy-data/",
-             "api_key": "wk_test"}, now)
-
-def window(current_ma):
-    up.offer(None if current_ma is None else [2300, current_ma, 5, 12456, 500, 100], now)
-
-def settle(step_ms=1):
-    global now
-    idle = 0
-    while idle < 3:
-        up.step(now, True)
-        now += step_ms
-        time.sleep_ms(1)
-        idle = idle + 1 if up._socket is None else 0
-
-def wait(ms):
-    global now
-    now += ms
+http = Http("127.0.0.1", data["port"])
+http.post(b"/there", b"X-API-Key: k\\r\\n", b"{}", 0)
+now = 0
+while not http.step(now):
+    http.wait(20)
+    now += data["step_ms"]
+head = {name.decode(): value if isinstance(value, int) else value.decode()
+        for name, value in http.head.items()}
+answer([http.status, bytes(http.body()).decode(), head, http.why])
 """
 
 
-@pytest.fixture
-def collector():
-    collector = Collector().start()
-    yield collector
-    collector.stop()
+def serve_once(answer, pieces=1, *, hang=False):
+    """Answer one connection with these bytes, in so many pieces; return its port and request."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    heard = []
+
+    def serve():
+        with listener, listener.accept()[0] as line:
+            request = b""
+            while not request.endswith(b"{}"):
+                request += line.recv(4096)
+            heard.append(request)
+            size = -(-len(answer) // pieces) or 1
+            for at in range(0, len(answer), size):
+                line.sendall(answer[at : at + size])
+            if hang:
+                line.recv(1)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1], heard
 
 
-def run_uplink(folder, port, steps):
-    return run_script(folder, UPLINK + steps + "\nanswer(len(up.ring))", {"port": port})
+def post(folder, answer, *, pieces=1, hang=False, step_ms=1):
+    port, heard = serve_once(answer, pieces, hang=hang)
+    result = run_script(folder, POST, {"port": port, "step_ms": step_ms})
+    return result, heard
 
 
-def currents(posts):
-    return [post.body["current"] and round(post.body["current"] * 1000) for post in posts]
+GOOD = (
+    b"HTTP/1.1 201 Created\r\nContent-Length: 4\r\nX-Frame-Options: DENY\r\n"
+    b"Retry-After: 7\r\nx-signature: sha256=ab\r\n\r\nbody"
+)
 
 
-def test_bodies_are_exact_to_the_meters_step(tmp_path):
-    script = """
-from uplink import build_body
-answer([build_body(record, age_ms).decode() for record, age_ms in data])
-"""
-    typical = [2305, 2345, 5406, 12_456, 500, 98, 0, 1]
-    extreme = [2800, 110_000, 299_000, 9_999_999, 700, 100, 0, 1]
-    small = [600, 7, 4, 3, 400, 5, 0, 1]
+@pytest.mark.parametrize("pieces", [1, 7, len(GOOD)])
+def test_answers_are_read_however_they_are_cut(tmp_path, pieces):
+    result, heard = post(tmp_path, GOOD, pieces=pieces, hang=True)
 
-    bodies = run_script(
-        tmp_path, script, [(typical, 0), (typical, 499), (small, 500), (extreme, 86_400_042)]
-    )
-
-    typical_body = (
-        '{"voltage":230.5,"current":2.345,"power":540.6,'
-        '"energy":12.456,"frequency":50.0,"power_factor":0.98}'
-    )
-    small_body = (
-        '{"voltage":60.0,"current":0.007,"power":0.4,'
-        '"energy":0.003,"frequency":40.0,"power_factor":0.05,"age_s":0.500}'
-    )
-    extreme_body = (
-        '{"voltage":280.0,"current":110.000,"power":29900.0,'
-        '"energy":9999.999,"frequency":70.0,"power_factor":1.00,"age_s":86400.042}'
-    )
-    assert bodies == [typical_body, typical_body, small_body, extreme_body]
-    assert all(json.loads(body) for body in bodies)
+    head = {"content-length": 4, "retry-after": 7, "x-signature": "sha256=ab"}
+    assert result == [201, "body", head, ""]
+    assert heard[0].startswith(b"POST /there HTTP/1.0\r\nHost: 127.0.0.1:")
+    assert b"\r\nX-API-Key: k\r\nConnection: close\r\nContent-Length: 2\r\n\r\n" in heard[0]
 
 
-def test_statuses_are_read_and_nonsense_is_none(tmp_path):
-    answers = {
-        "HTTP/1.1 201 Created\r\n": 201,
-        "HTTP/1.0 503 Service": 503,
-        "HTTP/1.0 429": 429,
-        "HTTP/1.0 42": 0,
-        "HTTP/1.0 4x9 Oh": 0,
-        "SSH-2.0-OpenSSH_9.2": 0,
-        "": 0,
-    }
-    script = """
-from uplink import parse_status
-answer([parse_status(bytearray(text.encode()), len(text)) for text in data])
-"""
+def test_headers_beyond_the_boards_memory_are_let_pass(tmp_path):
+    long = b"".join(b"X-Long-%d: %s\r\n" % (i, b"x" * 300) for i in range(30))
 
-    assert run_script(tmp_path, script, list(answers)) == list(answers.values())
+    result, _ = post(tmp_path, b"HTTP/1.0 200 OK\r\n" + long + b"Content-Length: 2\r\n\r\nok")
+
+    assert result[:2] == [200, "ok"]
 
 
-def test_a_post_is_what_the_protocol_asks_for(tmp_path, collector):
-    waiting = run_uplink(tmp_path, collector.port, "window(2345); settle()")
+def test_an_answer_without_a_length_ends_with_the_connection(tmp_path):
+    assert post(tmp_path, b"HTTP/1.0 200 OK\r\n\r\nwhole")[0][:2] == [200, "whole"]
 
-    (post,) = collector.posts
-    assert waiting == 0
-    assert post.path == "/api/energy-data/"
-    assert post.headers["X-API-Key"] == "wk_test"
-    assert post.headers["Content-Type"] == "application/json"
-    assert post.headers["Host"] == f"127.0.0.1:{collector.port}"
-    assert post.body == {
-        "voltage": 230.0,
-        "current": 2.345,
-        "power": 0.5,
-        "energy": 12.456,
-        "frequency": 50.0,
-        "power_factor": 1.0,
-    }
+
+def test_a_page_too_long_for_the_board_is_an_answer_all_the_same(tmp_path):
+    status, body, _, _ = post(tmp_path, b"HTTP/1.0 500 Oh\r\n\r\n" + b"<p>" * 2000)[0]
+
+    assert (status, len(body)) == (500, 1024)
 
 
 @pytest.mark.parametrize(
-    ("status", "waiting"),
+    ("answer", "why"),
     [
-        (200, 0),
-        (201, 0),
-        (400, 0),
-        (401, 0),
-        (404, 0),
-        (413, 0),
-        (408, 1),
-        (429, 1),
-        (500, 1),
-        (503, 1),
-        (302, 1),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "not HTTP"),
+        (b"HTTP/1.0 4x9 Oh\r\n\r\n", "not HTTP"),
+        (b"x" * 3000, "not HTTP"),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nshort", "OSError('cut off',)"),
+        (b"HTTP/1.0 200 OK\r\nConte", "OSError('cut off',)"),
+        (b"", "OSError('cut off',)"),
     ],
+    ids=["another protocol", "no status", "noise", "half a body", "half a head", "nothing"],
 )
-def test_what_an_answer_does_to_a_window(tmp_path, collector, status, waiting):
-    collector.choose = lambda _: status
+def test_what_is_no_answer_has_no_status(tmp_path, answer, why):
+    status, _, _, told = post(tmp_path, answer)[0]
 
-    assert run_uplink(tmp_path, collector.port, "window(1); settle()") == waiting
-    assert currents(collector.posts) == [1]
-
-
-def test_a_live_window_comes_first_then_four_of_the_oldest(tmp_path, collector):
-    steps = """
-for current in range(1, 11):
-    window(current)
-for current in (11, 12):
-    window(current)
-    settle()
-"""
-    waiting = run_uplink(tmp_path, collector.port, steps)
-
-    assert currents(collector.posts) == [11, 1, 2, 3, 4, 12, 5, 6, 7, 8]
-    assert waiting == 2
+    assert (status, told) == (0, why)
 
 
-def test_waiting_windows_tell_their_age(tmp_path, collector):
-    steps = "window(1); wait(7000); window(2); wait(100); settle()"
-
-    run_uplink(tmp_path, collector.port, steps)
-
-    live, late = collector.posts
-    assert "age_s" not in live.body
-    assert late.body["age_s"] == pytest.approx(7.1, abs=0.4)
-
-
-def test_silence_is_told_as_nulls_once_and_never_late(tmp_path, collector):
-    steps = """
-window(None); window(1); settle()
-window(None); settle(); settle()
-"""
-    waiting = run_uplink(tmp_path, collector.port, steps)
-
-    assert currents(collector.posts) == [1, None]
-    assert collector.posts[1].body == dict.fromkeys(
-        ("voltage", "current", "power", "energy", "frequency", "power_factor")
-    )
-    assert waiting == 0
-
-
-def test_failures_pause_longer_and_longer_and_nothing_is_lost(tmp_path, collector):
-    collector.choose = lambda _: 503
-    steps = """
-window(1)
-settle(); settle()
-wait(900); settle()
-wait(400); settle()
-wait(1900); settle()
-wait(400); settle()
-"""
-    waiting = run_uplink(tmp_path, collector.port, steps)
-
-    assert currents(collector.posts) == [1, 1, 1]
-    assert waiting == 1
+def test_a_server_that_never_answers_is_left_after_a_while(tmp_path):
+    assert post(tmp_path, b"", hang=True, step_ms=500)[0][::3] == [0, "no answer"]
 
 
 def test_a_server_that_is_not_there_costs_nothing(tmp_path):
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
-        port = reserved.getsockname()[1]
+        data = {"port": reserved.getsockname()[1], "step_ms": 1}
 
-        assert run_uplink(tmp_path, port, "window(1); settle(); wait(2000); settle()") == 1
-
-
-def test_a_server_that_never_answers_is_left_after_a_while(tmp_path):
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        steps = "window(1); began = now; settle(50); assert 8000 <= now - began < 9000"
-
-        assert run_uplink(tmp_path, server.getsockname()[1], steps) == 1
+        assert run_script(tmp_path, POST, data)[0] == 0
 
 
-def test_without_a_link_nothing_is_tried(tmp_path, collector):
-    steps = """
-window(1)
-for _ in range(100):
-    up.step(now, False)
-    now += 1000
+SIGN = """
+from sign import derive, hmac, is_same, signature
+import binascii
+key = derive(data["key"])
+answer([binascii.hexlify(key).decode(), signature(key, data["body"].encode()).decode(),
+        [binascii.hexlify(hmac(bytes(k), bytes(b[:3]), bytes(b[3:]))).decode()
+         for k, b in data["pairs"]],
+        is_same(b"ab", b"ab"), is_same(b"ab", b"ac"), is_same(b"ab", b"abc")])
 """
-    assert run_uplink(tmp_path, collector.port, steps) == 1
-    assert collector.posts == []
 
 
-def test_a_long_outage_keeps_the_last_sixty_windows(tmp_path, collector):
-    steps = """
-for current in range(1, 81):
-    window(current)
-for _ in range(15):
-    window(None)
-    settle()
-"""
-    waiting = run_uplink(tmp_path, collector.port, steps)
+def test_signatures_are_the_protocols_own_example_and_hmac_is_hmac(tmp_path):
+    table = re.search(r"<!-- example: signature -->\n(.*?)\n\n", PROTOCOL.read_text(), re.DOTALL)
+    key, signing, body, signature = re.findall(r"\| `([^`]+)` \|$", table[1], re.MULTILINE)
+    pairs = [(b"k" * size, b"body" * size) for size in (1, 32, 63, 64, 65, 200)]
 
-    assert waiting == 0
-    assert sorted(current for current in currents(collector.posts) if current) == list(
-        range(21, 81)
+    told = run_script(
+        tmp_path,
+        SIGN,
+        {"key": key, "body": body, "pairs": [(list(one), list(other)) for one, other in pairs]},
     )
+
+    assert told == [
+        signing,
+        signature,
+        [hmac.new(one, other, "sha256").hexdigest() for one, other in pairs],
+        *(True, False, False),
+    ]
+    assert signing_key(key).hex() == signing
+    assert sign(key, body.encode()) == signature
+
+
+ENVELOPE = """
+from clock import Clock
+from store import Store, region_bytes
+from uplink import Identity, Uplink
+
+clock = Clock(0)
+store = Store("queue", memoryview(bytearray(region_bytes(1))), 0x1c2d, clock)
+up = Uplink(store, clock, Identity("abcd2345_secret", True), "", 0)
+state = lambda: b'"uptime_s":5,'
+buffer = bytearray(1100)
+bodies = []
+
+def window(*means):
+    clock.ds += 100
+    up.offer(means)
+
+def choose():
+    length = up.choose(buffer, state, 0)
+    bodies.append(bytes(buffer[:length]).decode())
+
+"""
+
+
+def run_uplink(folder, steps):
+    return run_script(folder, ENVELOPE + steps + "\nanswer(bodies)")
+
+
+def test_windows_are_written_as_the_protocol_says(tmp_path):
+    steps = """
+window(2305, 2345, 5406, 12456, 500, 98, 94, 2); choose()
+window(2800, 110000, 299000, 9999999, 700, 100, 36000, 1)
+window(0, 0, 0, 0, 0, 0, 0, 0); choose(); clock.ds += 7; choose()
+"""
+    bodies = [json.loads(body) for body in run_uplink(tmp_path, steps)]
+
+    first = [1, 0, 2305, 2345, 5406, 12456, 500, 98, 94, 2]
+    large = [2, 10_000, 2800, 110_000, 299_000, 9_999_999, 700, 100, 36_000, 5]
+    silent = [3, 0, *[None] * 6, 0, 4]
+    waited = [1, 20_000, *first[2:9], 6]
+    assert bodies[0] == {"boot": "00001c2d", "uptime_s": 5, "readings": [first]}
+    # After a live one it is the backlog's turn, oldest first.
+    assert bodies[1]["readings"] == [waited, large, silent]
+    assert bodies[2]["readings"] == [[1, 20_700, *first[2:9], 6], [2, 10_700, *large[2:]],
+                                     [3, 700, *silent[2:]]]  # fmt: skip
+
+
+def test_four_batches_of_backlog_go_with_each_live_window_and_no_more(tmp_path):
+    steps = """
+for i in range(100):
+    window(2300, 1000, 2300, i, 500, 100, 100, 0)
+for _ in range(8):
+    choose()
+window(2300, 1000, 2300, 100, 500, 100, 100, 0)
+choose()
+"""
+    bodies = [json.loads(body)["readings"] if body else [] for body in run_uplink(tmp_path, steps)]
+
+    assert [row[0] for row in bodies[0]] == [100]
+    assert [len(rows) for rows in bodies[1:]] == [12, 12, 12, 12, 0, 0, 0, 1]
+    assert [row[0] for row in bodies[8]] == [101]
+    # The flag that lets the server close holes is never on a live one sent past a backlog.
+    assert [rows[0][9] for rows in bodies if rows] == [0, 4, 4, 4, 4, 0]

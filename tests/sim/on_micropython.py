@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import wattkeep
-from wattkeep.sim.board import SHIM, firmware_path
+from wattkeep.firmware import firmware_path
+from wattkeep.sim.board import SHIM
 from wattkeep.sim.micropython import has_micropython
 
 IS_BUILT_HERE = sys.platform == "linux" and platform.machine() == "x86_64"

@@ -8,7 +8,8 @@ import pytest
 
 from sim.on_micropython import needs_micropython
 from sim.patience import wait_until
-from wattkeep.sim.board import BoardKind, VirtualBoard, Wiring, firmware_path
+from wattkeep.firmware import firmware_path
+from wattkeep.sim.board import BoardKind, VirtualBoard, Wiring
 
 pytestmark = needs_micropython
 

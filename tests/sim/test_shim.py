@@ -151,3 +151,48 @@ answer([SoftI2C(scl=Pin(5), sda=Pin(4)).scan(), SoftI2C(scl=Pin(4), sda=Pin(5)).
 """
     with VirtualOled() as oled:
         assert run_script(tmp_path, script, WATTKEEP_OLED=oled.open()) == [[0x3C], []]
+
+
+def test_a_timer_cannot_wait_for_long_and_comes_while_the_board_sleeps(tmp_path):
+    script = """
+import time
+from machine import Timer
+try:
+    Timer(-1).init(period=600000, callback=print)
+except ValueError:
+    refused = True
+times = []
+timer = Timer(-1)
+timer.init(period=20, mode=Timer.PERIODIC, callback=lambda timer: times.append(1))
+while len(times) < 3:
+    time.sleep_ms(5)
+timer.deinit()
+time.sleep_ms(60)
+answer([refused, len(times)])
+"""
+    assert run_script(tmp_path, script) == [True, 3]
+
+
+def test_rom_is_erased_by_sectors_and_writing_only_clears_bits(tmp_path):
+    script = """
+import esp, flash, uctypes
+flash.rom = memoryview(bytearray(8192))
+start = uctypes.addressof(flash.rom) - 0x40200000
+esp.flash_write(start, b"abcd")
+before = bytes(flash.rom[:4])
+if uctypes.addressof(flash.rom) % 4096 == 0:
+    esp.flash_erase(start // 4096)
+else:
+    flash.rom[:] = b"\\xff" * 8192
+esp.flash_write(start, b"\\x0f\\xf0\\xff\\xff")
+esp.flash_write(start, b"\\xff\\xff\\x55\\xff")
+refused = 0
+for wrong in (lambda: esp.flash_write(start, b"abc"), lambda: esp.flash_write(start + 2, b"abcd"),
+              lambda: esp.flash_write(start + 8192, b"abcd")):
+    try:
+        wrong()
+    except OSError:
+        refused += 1
+answer([list(before), list(flash.rom[:4]), refused])
+"""
+    assert run_script(tmp_path, script) == [[0] * 4, [0x0F, 0xF0, 0x55, 0xFF], 3]

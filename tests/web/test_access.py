@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 ONES_OWN = ["web:settings", "web:password", "web:devices", "web:device_add"]
-DEVICE_PAGES = ["web:device", "web:device_edit", "web:device_key"]
+DEVICE_PAGES = ["web:device", "web:device_edit", "web:device_key", "web:board"]
 
 
 @pytest.mark.parametrize("name", [*ONES_OWN, "web:home"])

@@ -32,13 +32,13 @@ def add_ingest(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
             "security": [{"deviceKey": []}],
             "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
             "responses": {
-                "201": _answer("Stored, or known already.", _success()),
-                "400": _answer("Not JSON, or a value missing, wrong or impossible.", {}),
-                "401": _answer("No key, or not the key of an active device.", _error()),
-                "413": _answer("Over 2 MiB or 10,000 readings.", _error()),
-                "415": _answer("Not application/json.", _error()),
-                "429": _answer("Too often; Retry-After says how long to wait.", _error()),
-                "503": _answer("Cannot be stored now, nothing was; see Retry-After.", _error()),
+                "201": answer("Stored, or known already.", _success()),
+                "400": answer("Not JSON, or a value missing, wrong or impossible.", {}),
+                "401": answer("No key, or not the key of an active device.", error()),
+                "413": answer("Over 2 MiB or 10,000 readings.", error()),
+                "415": answer("Not application/json.", error()),
+                "429": answer("Too often; Retry-After says how long to wait.", error()),
+                "503": answer("Cannot be stored now, nothing was; see Retry-After.", error()),
             },
         }
     }
@@ -102,9 +102,11 @@ def _success() -> dict[str, Any]:
     )
 
 
-def _error() -> dict[str, Any]:
+def error() -> dict[str, Any]:
+    """Return the schema of a refusal in words."""
     return build_object_type(properties={"error": {"type": "string"}}, required=["error"])
 
 
-def _answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+def answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer with JSON of this schema."""
     return {"description": description, "content": {"application/json": {"schema": schema}}}

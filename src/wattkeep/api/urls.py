@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from wattkeep.api import correction_views, exports, figure_views, views
+from wattkeep.api import board, board_views, correction_views, exports, figure_views, views
 
 app_name = "api"
 
@@ -73,6 +73,19 @@ urlpatterns = [
         figure_views.SiteSeriesView.as_view(),
         name="site-series",
     ),
+    path("v1/devices/<int:device_id>/board/", board_views.BoardView.as_view(), name="board"),
+    path(
+        "v1/devices/<int:device_id>/board/commands/",
+        board_views.BoardCommandsView.as_view(),
+        name="board-commands",
+    ),
+    path(
+        "v1/devices/<int:device_id>/board/commands/<int:command_id>/",
+        board_views.BoardCommandView.as_view(),
+        name="board-command",
+    ),
+    path("board/sync/", board.sync, name="board-sync"),
+    path("board/file/", board.file, name="board-file"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
 ]

@@ -10,9 +10,11 @@ import click
 from wattkeep import __version__
 from wattkeep.cli.accounts import device, user
 from wattkeep.cli.backup import backup, restore
+from wattkeep.cli.board import board
 from wattkeep.cli.demo import demo
 from wattkeep.cli.doctor import doctor
 from wattkeep.cli.export import export
+from wattkeep.cli.firmware import firmware
 from wattkeep.cli.import_ import import_
 from wattkeep.cli.ledger import ledger
 from wattkeep.cli.manage import manage
@@ -37,6 +39,8 @@ for command in (
     serve,
     user,
     device,
+    board,
+    firmware,
     import_,
     export,
     ledger,

@@ -99,7 +99,7 @@ def list_users(as_json: bool, data_dir: Path | None) -> None:
         }
         for person in people
     ]
-    _print(rows, as_json=as_json, empty="Nobody yet. `wattkeep user add NAME` adds the first.")
+    print_rows(rows, as_json=as_json, empty="Nobody yet. `wattkeep user add NAME` adds the first.")
 
 
 @click.group()
@@ -167,10 +167,13 @@ def list_devices(as_json: bool, data_dir: Path | None) -> None:
         }
         for one, row in zip(devices, device_rows(devices, timezone.now()), strict=True)
     ]
-    _print(rows, as_json=as_json, empty="No device yet. `wattkeep device add NAME --user USER`.")
+    print_rows(
+        rows, as_json=as_json, empty="No device yet. `wattkeep device add NAME --user USER`."
+    )
 
 
-def _print(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> None:
+def print_rows(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> None:
+    """Print a table, or JSON; the words for an empty one go to standard error."""
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from django.core import signing
 from django.db import Error, connection
 
-from wattkeep.domain.keys import key_hash
+from wattkeep.domain.keys import key_hash, signing_key
 from wattkeep.monitoring.models import Device, KeyChange
 from wattkeep.monitoring.secrets import SecretUnreadableError, decrypt
 
@@ -192,6 +192,21 @@ class KeyCache:
             raise KeysUnavailable("the database does not answer") from None
 
 
+def identify(*, key: str = "", prefix: str = "") -> Identity | None:
+    """Return the active device of a key or prefix, with what it signs with; asks the database.
+
+    For the few requests that are no readings. Local keys name no board.
+
+    Raises:
+        KeysUnavailable: the database cannot be asked now.
+    """
+    if prefix and len(prefix) > MOST_PREFIX_LETTERS:
+        return None
+    name = _Name("prefix", prefix) if prefix else _Name("hash", key_hash(key))
+    found = _with_connection(_identities, [name]).get(name)
+    return found._replace(signing_key=signing_key(key)) if found and not prefix else found
+
+
 def _fail(futures: Iterable[asyncio.Future[Identity | None]], error: KeysUnavailable) -> None:
     for future in futures:
         if not future.done():
@@ -234,19 +249,19 @@ def _identities(names: list[_Name]) -> dict[_Name, Identity]:
             continue
         devices = Device.objects.filter(is_active=True, **{f"{column}__in": values})
         rows = devices.values_list(column, "pk", "config_version", "signed_only", "signing_key")
-        for value, device_id, config_version, signed_only, signing_key in rows:
+        for value, device_id, config_version, signed_only, stored in rows:
             secret = b""
-            if kind == "prefix" and not (secret := _readable(device_id, signing_key)):
+            if kind == "prefix" and not (secret := _readable(device_id, stored)):
                 continue
             name = _Name(kind, bytes(value) if kind == "hash" else value)
             found[name] = Identity(device_id, config_version, signed_only, secret)
     return found
 
 
-def _readable(device_id: int, signing_key: bytes | memoryview) -> bytes:
+def _readable(device_id: int, stored: bytes | memoryview) -> bytes:
     """Return what a device signs with; nothing, and a line in the log, if it cannot be read."""
     try:
-        return decrypt(signing_key) if signing_key else b""
+        return decrypt(stored) if stored else b""
     except SecretUnreadableError as error:
         logger.error("device %s: %s", device_id, error)  # noqa: TRY400 - the message is the fault
         return b""

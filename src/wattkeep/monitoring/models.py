@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models, transaction
 
 from wattkeep.domain.calendar import is_time_zone
+from wattkeep.monitoring import board_models  # noqa: F401 - Django looks for tables here
 from wattkeep.monitoring.fields import MillisecondField
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ class Device(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # Changed where they are, never written back from a copy that may be old.
     KEY_COLUMNS = frozenset({"key_hash", "key_prefix", "signing_key"})
+    COUNTED_COLUMNS = frozenset({"config_version"})
 
     class Meta:
         ordering = ("name", "id")
@@ -123,11 +126,14 @@ class Device(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
+        is_new = self._state.adding
+        if not is_new:
             # Whoever changes a name must not write back the key that was replaced meanwhile.
             columns = {field.name for field in self._meta.concrete_fields} - self.KEY_COLUMNS
-            kwargs.setdefault("update_fields", columns - {"id"})
+            kwargs.setdefault("update_fields", columns - self.COUNTED_COLUMNS - {"id"})
         with transaction.atomic():
+            if not is_new and "interval_s" in kwargs["update_fields"]:
+                self._count_new_interval()
             super().save(*args, **kwargs)
             KeyChange.note()
 
@@ -136,6 +142,11 @@ class Device(models.Model):
             deleted = super().delete(*args, **kwargs)
             KeyChange.note()
         return deleted
+
+    def _count_new_interval(self) -> None:
+        """Let the board ask for its configuration again if its interval is about to change."""
+        stored = Device.objects.filter(pk=self.pk).exclude(interval_s=self.interval_s)
+        stored.update(config_version=models.F("config_version") + 1)
 
     @property
     def last_seen(self) -> datetime | None:

@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
-from wattkeep.sim.board import VirtualBoard, Wiring, firmware_path
+from wattkeep.firmware import firmware_path
+from wattkeep.sim.board import VirtualBoard, Wiring
 from wattkeep.sim.micropython import has_micropython
 from wattkeep.sim.oled import VirtualOled
 from wattkeep.sim.pzem import VirtualPzem
@@ -30,6 +31,7 @@ class Bench:
     meter: VirtualPzem
     oled: VirtualOled | None
     log: Path
+    folder: Path
     alive: Callable[[], bool]
     _stop: Callable[[], None]
 
@@ -59,33 +61,34 @@ def start_bench(  # noqa: PLR0913  (the bench's whole wiring, by keyword)
     energy_wh: float,
     workdir: Path,
     interval_s: int = 10,
+    signed: bool = True,
+    meter_address: int = 1,
     force_sender: bool = False,
 ) -> Bench:
     """Start a meter on `load` and a board that posts to `url`, with its flash in `workdir`.
 
     Where there is no MicroPython for this machine, a plain Python sender stands in for the board.
     """
-    config: dict[str, str | int] = {
+    config: dict[str, object] = {
         "wifi_ssid": "bench",
         "wifi_password": "bench",
         "server": url.rstrip("/"),
-        "api_key": api_key,
+        "meters": [{"address": meter_address, "key": api_key}],
+        "signed": signed,
         "interval_s": interval_s,
     }
     workdir.mkdir(parents=True, exist_ok=True)
-    meter = VirtualPzem(load, energy_wh=energy_wh)
+    meter = VirtualPzem(load, address=meter_address, energy_wh=energy_wh)
     uart = meter.open()
     if force_sender or not has_micropython():
         return _start_sender(meter, uart, config, workdir)
     oled = VirtualOled()
     board = VirtualBoard(workdir, config, Wiring(uart=uart, oled=oled.open()))
     board.start()
-    return Bench("micropython", meter, oled, board.log, board.is_running, board.stop)
+    return Bench("micropython", meter, oled, board.log, workdir, board.is_running, board.stop)
 
 
-def _start_sender(
-    meter: VirtualPzem, uart: str, config: dict[str, str | int], workdir: Path
-) -> Bench:
+def _start_sender(meter: VirtualPzem, uart: str, config: dict[str, object], workdir: Path) -> Bench:
     settings = workdir / "config.json"
     settings.write_text(json.dumps(config), encoding="utf-8")
     command = Command(
@@ -97,4 +100,6 @@ def _start_sender(
     # It has nothing to keep, so whatever ended it, the next life is as good.
     supervisor = Supervisor(command, lambda _: 0)
     supervisor.start()
-    return Bench("sender", meter, None, command.log, supervisor.is_running, supervisor.stop)
+    return Bench(
+        "sender", meter, None, command.log, workdir, supervisor.is_running, supervisor.stop
+    )

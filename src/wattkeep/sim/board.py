@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from wattkeep.sim.supervisor import RESET_EXIT, Command, Supervisor, read_tail
+from wattkeep.domain.romfs import build_romfs
+from wattkeep.firmware import build_application, compile_module, firmware_path, fixed_files
+from wattkeep.sim.micropython import ROM_VARIABLE
+from wattkeep.sim.supervisor import RESET_EXIT, Command, Supervisor, python_path, read_tail
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 SHIM = Path(__file__).resolve().parent / "shim"
-PACKED_FIRMWARE = Path(__file__).resolve().parent / "_firmware"
-REPOSITORY_FIRMWARE = Path(__file__).resolve().parents[3] / "firmware"
+MICROPYTHON = (sys.executable, "-P", "-m", "wattkeep.sim.micropython")
 LOG_NAME = "board.log"
+FLASH_NAME = "flash.bin"
+ROM_NAME = "rom.bin"
+# What MicroPython's image with ROMFS keeps for it: two slots.
+ROM_BYTES = 320 * 1024
 # What the board has, on a PC: twice as wide pointers, and our own modules in it as well.
 HEAP = "71K"
 SOFT_RESET = 4
@@ -26,19 +34,12 @@ WATCHDOG_RESET = 1
 DOG_S = 15.0
 
 
-def firmware_path() -> Path:
-    """Return the folder of the firmware: the installed package's, or the repository's."""
-    for folder in (PACKED_FIRMWARE, REPOSITORY_FIRMWARE):
-        if (folder / "main.py").is_file():
-            return folder
-    raise FileNotFoundError(
-        f"the firmware is neither in {PACKED_FIRMWARE} nor in {REPOSITORY_FIRMWARE}"
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What the board's pins lead to: the meter's pty and the display's `host:port`."""
+    """What the board's pins lead to: the meters' pty and the display's `host:port`.
+
+    A `uart` that is itself a `host:port` is a stepped line: on it the board's sleep takes no time.
+    """
 
     uart: str
     oled: str | None = None
@@ -46,11 +47,16 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True)
 class BoardKind:
-    """What the board is made of: its program, its heap, and how long its watchdog waits."""
+    """What the board is made of: its program, its heap, and how long its watchdog waits.
+
+    `cuts` gives, for each of its lives in turn, after how many operations on flash the power goes
+    and how many bytes of that one arrive; None: not in this life.
+    """
 
     firmware: Path | None = None
     heap: str = HEAP
     dog_s: float = DOG_S
+    cuts: Callable[[], tuple[int, int] | None] | None = None
 
 
 class VirtualBoard:
@@ -64,25 +70,27 @@ class VirtualBoard:
         kind: BoardKind | None = None,
     ) -> None:
         kind = kind or BoardKind()
+        self._kind = kind
         self.folder = folder
         self.log = folder / LOG_NAME
         self._config = dict(config)
         command = Command(
             arguments=(
-                *(sys.executable, "-P", "-m", "wattkeep.sim.micropython"),
+                *MICROPYTHON,
                 *("-X", f"heapsize={kind.heap}", str(SHIM / "power_on.py")),
             ),
             folder=folder,
             environment={
-                "MICROPYPATH": os.pathsep.join(
-                    (str(SHIM), str(kind.firmware or firmware_path()), ".frozen")
-                ),
+                "MICROPYPATH": os.pathsep.join((str(SHIM), ".frozen")),
+                ROM_VARIABLE: str(folder / ROM_NAME),
                 "WATTKEEP_UART": wiring.uart,
                 "WATTKEEP_OLED": wiring.oled or "",
             },
             log=self.log,
         )
-        self._supervisor = Supervisor(command, _next_reset_cause, dog_s=kind.dog_s)
+        self._supervisor = Supervisor(
+            command, self._next_reset_cause, dog_s=kind.dog_s, vary=self._cut
+        )
 
     @property
     def pid(self) -> int | None:
@@ -95,9 +103,16 @@ class VirtualBoard:
         return self._supervisor.starts
 
     def start(self) -> None:
-        """Write the settings and switch the board on."""
+        """Put firmware and settings onto its flash, where they are not, and switch it on."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "config.json").write_text(json.dumps(self._config), encoding="utf-8")
+        files = {"/config.json": json.dumps(self._config).encode()}
+        application = None
+        if not (self.folder / FLASH_NAME).exists():
+            firmware = self._kind.firmware or firmware_path()
+            files |= fixed_files(firmware)
+            application = build_application(firmware)
+        write_rom(self.folder, application)
+        write_flash(self.folder, files)
         # What survives a reset does not survive a power cut, and this is power on.
         (self.folder / "rtc_memory").unlink(missing_ok=True)
         self._supervisor.start()
@@ -125,12 +140,52 @@ class VirtualBoard:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _cut(self) -> dict[str, str]:
+        cut = self._kind.cuts() if self._kind.cuts else None
+        return {"WATTKEEP_CUT": f"{cut[0]}:{cut[1]}" if cut else ""}
 
-def _next_reset_cause(status: int | None) -> int | None:
-    """Return why the board starts again after this exit status, or None if it does not."""
-    if status == RESET_EXIT:
-        return SOFT_RESET
-    # None: the watchdog bit. Below zero: somebody killed it, which is a power cut and back.
-    if status is None:
-        return WATCHDOG_RESET
-    return 0 if status < 0 else None
+    def _next_reset_cause(self, status: int | None) -> int | None:
+        """Return why the board starts again after this exit status, or None if it does not."""
+        if status == RESET_EXIT:
+            return SOFT_RESET
+        # None: the watchdog bit. Below zero: somebody killed it, which is a power cut and back.
+        if status is None:
+            return WATCHDOG_RESET
+        if status < 0:
+            (self.folder / "rtc_memory").unlink(missing_ok=True)
+            return 0
+        return None
+
+
+def write_rom(folder: Path, application: bytes | None) -> None:
+    """Write the ROM of the board in `folder`: an application if given, and what plays the chip."""
+    path = folder / ROM_NAME
+    slots = path.read_bytes()[:ROM_BYTES] if application is None else application
+    chip = build_romfs({f"{file.stem}.mpy": compile_module(file) for file in SHIM.glob("*.py")})
+    path.write_bytes(slots.ljust(ROM_BYTES, b"\xff") + chip)
+
+
+def write_flash(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files onto the flash of the board in `folder`, which is made if there is none."""
+    with tempfile.TemporaryDirectory() as sources:
+        pairs = []
+        for number, (target, content) in enumerate(files.items()):
+            source = Path(sources) / str(number)
+            source.write_bytes(content)
+            pairs.append((str(source), target))
+        (folder / "flash.json").write_text(json.dumps(pairs), encoding="utf-8")
+        done = subprocess.run(  # noqa: S603  (our own interpreter)
+            [*MICROPYTHON, "-X", "heapsize=4M", str(SHIM / "make_flash.py")],
+            cwd=folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": python_path(),
+                "MICROPYPATH": os.pathsep.join((str(SHIM), ".frozen")),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        (folder / "flash.json").unlink()
+        if done.returncode:
+            raise RuntimeError(f"the flash could not be written: {done.stdout}{done.stderr}")

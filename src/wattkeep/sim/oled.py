@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socketserver
 import struct
 import threading
@@ -215,6 +216,11 @@ class _Transfers(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
+        # Power goes in the middle of a word.
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            self._take_all()
+
+    def _take_all(self) -> None:
         while len(header := self.rfile.read(HEADER.size)) == HEADER.size:
             length, address = HEADER.unpack(header)
             message = self.rfile.read(length)

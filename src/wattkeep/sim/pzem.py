@@ -107,7 +107,7 @@ class VirtualPzem:
         self._energy_wh = energy_wh
         self._shown_at = clock()
         self._point = load(self._shown_at)
-        self._line: _Line | None = None
+        self._line: Line | None = None
 
     def reading(self) -> MeterReading:
         """Return what the meter shows now: it looks at its load about once a second."""
@@ -141,7 +141,7 @@ class VirtualPzem:
     def open(self) -> str:
         """Start answering on a pty and return its path; once per meter."""
         if self._line is None:
-            self._line = _Line(self.answer)
+            self._line = Line(self.answer)
         return self._line.path
 
     def close(self) -> None:
@@ -226,7 +226,7 @@ def _refusal(function: int, code: int) -> bytes:
     return bytes((function | 0x80, code))
 
 
-class _Line:
+class Line:
     """The meter's end of a serial line: a pty and the thread that answers on it."""
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:

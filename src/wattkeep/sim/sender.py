@@ -8,6 +8,7 @@ import select
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import urllib3
 
@@ -63,7 +64,7 @@ def _drain(line: int) -> None:
         pass
 
 
-def post_reading(http: urllib3.PoolManager, settings: dict[str, str], line: int) -> str:
+def post_reading(http: urllib3.PoolManager, settings: dict[str, Any], line: int) -> str:
     """Read the meter and post what it says, nulls where it says nothing; return a log line."""
     values = read_meter(line)
     body = values if values is not None else dict.fromkeys(NAMES)
@@ -72,7 +73,7 @@ def post_reading(http: urllib3.PoolManager, settings: dict[str, str], line: int)
             "POST",
             settings["server"].rstrip("/") + "/api/energy-data/",
             body=json.dumps(body),
-            headers={"Content-Type": "application/json", "X-API-Key": settings["api_key"]},
+            headers={"Content-Type": "application/json", "X-API-Key": settings["meters"][0]["key"]},
             timeout=8.0,
             retries=False,
         )

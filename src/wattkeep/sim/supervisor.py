@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 RESET_EXIT = 75
+# What a process writes to its watchdog to have its power cut.
+POWER_CUT = b"!"
+POWER_CUT_STATUS = -9
 DOG_VARIABLE = "WATTKEEP_DOG"
 CAUSE_VARIABLE = "WATTKEEP_RESET_CAUSE"
 POLL_S = 0.1
@@ -40,6 +43,7 @@ class Supervisor:
 
     The thread lives as long as its process may: the process is tethered to that very thread.
     `decide` gets each exit status and answers the next life's reset cause, or None to stay down.
+    `vary` adds to each life's environment.
     """
 
     def __init__(
@@ -48,10 +52,12 @@ class Supervisor:
         decide: Callable[[int | None], int | None],
         *,
         dog_s: float | None = None,
+        vary: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         self._command = command
         self._decide = decide
         self._dog_s = dog_s
+        self._vary = vary
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
@@ -106,15 +112,14 @@ class Supervisor:
             os.close(dog_theirs)
 
     def _environment(self, cause: int, dog: int) -> dict[str, str]:
-        package_root = str(Path(wattkeep.__file__).resolve().parent.parent)
-        paths = [package_root, os.environ.get("PYTHONPATH", "")]
         return {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "PYTHONPATH": python_path(),
             PARENT_VARIABLE: str(os.getpid()),
             DOG_VARIABLE: str(dog),
             CAUSE_VARIABLE: str(cause),
             **self._command.environment,
+            **(self._vary() if self._vary else {}),
         }
 
     def _watch(self, process: subprocess.Popen[bytes], dog: int) -> int | None:
@@ -125,7 +130,8 @@ class Supervisor:
                     return status
                 ready, _, _ = select.select([dog], [], [], POLL_S)
                 if ready:
-                    os.read(dog, 4096)
+                    if POWER_CUT in os.read(dog, 4096):
+                        return POWER_CUT_STATUS
                     fed_at = time.monotonic()
                 elif self._is_starved(fed_at):
                     return None
@@ -139,6 +145,12 @@ class Supervisor:
         if fed_at is None or self._dog_s is None:
             return False
         return time.monotonic() - fed_at > self._dog_s
+
+
+def python_path() -> str:
+    """Return a search path with which a helper process finds this very package."""
+    package_root = str(Path(wattkeep.__file__).resolve().parent.parent)
+    return os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH", "")]))
 
 
 def read_tail(log: Path, lines: int) -> str:

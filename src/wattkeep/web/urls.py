@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from wattkeep.web.views import accounts, dashboard, devices, mending, sites
+from wattkeep.web.views import accounts, boards, dashboard, devices, mending, sites
 from wattkeep.web.views.icons import favicon
 
 app_name = "web"
@@ -20,6 +20,8 @@ urlpatterns = [
     path("devices/add/", devices.device_add, name="device_add"),
     path("devices/<int:device_id>/", dashboard.device, name="device"),
     path("devices/<int:device_id>/edit/", devices.device_edit, name="device_edit"),
+    path("devices/<int:device_id>/board/", boards.board, name="board"),
+    path("firmware/", boards.releases, name="releases"),
     path("devices/<int:device_id>/key/", devices.device_key, name="device_key"),
     path("devices/<int:device_id>/delete/", mending.device_delete, name="device_delete"),
     path("devices/<int:device_id>/swap/", mending.device_swap, name="device_swap"),

@@ -7,6 +7,8 @@ import socket
 import sys
 import time
 
+from micropython import const
+
 _path = sys.path
 sys.path = ()
 try:
@@ -17,12 +19,11 @@ finally:
 PWRON_RESET = 0
 WDT_RESET = 1
 SOFT_RESET = 4
-HARD_RESET = 6
 
 # What the supervisor knows as "start me again".
-_RESET_EXIT = 75
-_POLL_READ = 1
-_POLL_WRITE = 4
+_RESET_EXIT = const(75)
+_POLL_READ = const(1)
+_POLL_WRITE = const(4)
 
 
 def reset():
@@ -33,20 +34,8 @@ def reset_cause():
     return int(os.getenv("WATTKEEP_RESET_CAUSE") or PWRON_RESET)
 
 
-def unique_id():
-    return b"\x57\x4b\x00\x01"
-
-
-def freq(hz=None):
-    if hz not in (None, 80000000, 160000000):
-        raise ValueError("frequency can only be either 80Mhz or 160MHz")
-    return 80000000
-
-
 class Pin:
     IN = 0
-    OUT = 1
-    OPEN_DRAIN = 2
     PULL_UP = 1
 
     def __init__(self, number, mode=None, pull=None, value=None):
@@ -61,20 +50,12 @@ class Pin:
         elif self.number == 0:
             # The flash button: a file in the board's folder keeps it pressed.
             try:
-                os.stat("button_down")
+                os.stat(os.host + "button_down")
                 return 0
             except OSError:
                 return 1
         else:
             return self._value
-
-    __call__ = value
-
-    def on(self):
-        self._value = 1
-
-    def off(self):
-        self._value = 0
 
 
 def _number(pin, default):
@@ -86,30 +67,12 @@ _swapped = [False]
 
 
 class UART(io.IOBase):
-    def __init__(self, port, baudrate=115200, **options):
+    def __init__(self, port, baudrate=115200, *, tx=None, rx=None, rxbuf=0, timeout=0):
         if port not in (0, 1):
             raise ValueError("UART(%d) doesn't exist" % port)
         self._port = port
         self._line = None
-        self.init(baudrate, **options)
-
-    def init(
-        self,
-        baudrate=115200,
-        bits=8,
-        parity=None,
-        stop=1,
-        *,
-        tx=None,
-        rx=None,
-        txbuf=None,
-        rxbuf=0,
-        timeout=0,
-        timeout_char=0,
-        invert=0,
-    ):
         self._timeout = timeout
-        self._timeout_char = max(timeout_char, 13000 // baudrate + 1)
         # The built-in ring keeps 15 bytes, one of its own keeps as many as asked for.
         self._room = rxbuf or 15
         self._kept = b""
@@ -122,9 +85,12 @@ class UART(io.IOBase):
         path = os.getenv("WATTKEEP_UART")
         # The meter hears nothing at another speed.
         if path and baudrate == 9600:
-            self._line = open(path, "r+b", 0)
-            self._poll = select.poll()
-            self._poll.register(self._line, select.POLLIN)
+            if path[0] == "/":
+                self._line = open(os.host[:5] + path, "r+b", 0)
+                self._poll = select.poll()
+                self._poll.register(self._line, select.POLLIN)
+            else:
+                self._line = self._poll = SteppedLine(path)
 
     def deinit(self):
         if self._line is not None:
@@ -158,7 +124,7 @@ class UART(io.IOBase):
         # A read that is not full yet waits for a first byte again: short reads cost the timeout.
         taken = b""
         while len(taken) < count and self._wait(self._timeout):
-            while len(taken) < count and self._wait(self._timeout_char):
+            while len(taken) < count and self._wait(2):
                 part = self._kept[: count - len(taken)]
                 self._kept = self._kept[len(part) :]
                 taken += part
@@ -190,6 +156,70 @@ class UART(io.IOBase):
             return -1
         ready = argument & _POLL_WRITE
         return ready | _POLL_READ if argument & _POLL_READ and self.any() else ready
+
+
+class SteppedLine:
+    # A line whose time is the board's own: each request goes out with the time it was asked at,
+    # and its reply comes in as slowly as 9600 baud are in that time.
+    def __init__(self, where):
+        host, port = where.split(":")
+        self._socket = socket.socket()
+        self._socket.connect(socket.getaddrinfo(host, int(port))[0][-1])
+        self._reply = b""
+        self._asked = 0
+
+    def write(self, request):
+        self._asked = time.elapsed_ms()
+        head = b"%d %d\n" % (self._asked, len(request))
+        self._socket.write(head + bytes(request))
+        count = self._socket.read(1)[0]
+        self._reply = self._socket.read(count) if count else b""
+
+    def poll(self, ms):
+        # Eight bytes out, a pause, and then about a byte each millisecond.
+        arrived = max(time.elapsed_ms() - self._asked - 12, 0) * 96 // 100
+        self._there = min(arrived, len(self._reply))
+        return self._there
+
+    def read(self, most):
+        part = self._reply[: self._there]
+        self._reply = self._reply[self._there :]
+        self._asked += self._there * 100 // 96
+        return part
+
+    def close(self):
+        self._socket.close()
+
+
+class Timer:
+    ONE_SHOT = 0
+    PERIODIC = 1
+
+    def __init__(self, number=-1, **options):
+        if number != -1:
+            raise ValueError("no hardware timers")
+        self._due = None
+        if options:
+            self.init(**options)
+
+    def init(self, *, mode=PERIODIC, period=-1, callback=None):
+        # The chip's timer cannot wait for much longer than this.
+        if not 0 < period < 400000:
+            raise ValueError("period")
+        self._period = period
+        self._mode = mode
+        self._callback = callback
+        self._due = time.elapsed_ms() + period
+        if self._look not in time.watchers:
+            time.watchers.append(self._look)
+
+    def deinit(self):
+        self._due = None
+
+    def _look(self):
+        if self._due is not None and time.elapsed_ms() >= self._due:
+            self._due = self._due + self._period if self._mode == self.PERIODIC else None
+            self._callback(self)
 
 
 _console = open(1, "wb", 0)
@@ -235,9 +265,6 @@ class SoftI2C:
         return found
 
 
-I2C = SoftI2C
-
-
 class WDT:
     # The supervisor plays the dog: it hears a byte now and then, or starts the board again.
     def __init__(self, id=0):
@@ -260,15 +287,11 @@ class RTC:
     def memory(self, data=None):
         if data is None:
             try:
-                with open("rtc_memory", "rb") as file:
+                with open(os.host + "rtc_memory", "rb") as file:
                     return file.read()
             except OSError:
                 return b""
         if len(data) > 492:
             raise ValueError("buffer too long")
-        with open("rtc_memory", "wb") as file:
+        with open(os.host + "rtc_memory", "wb") as file:
             file.write(data)
-
-    def datetime(self, wanted=None):
-        seconds = time.time()
-        return (2000, 1, 1, 5, seconds // 3600 % 24, seconds // 60 % 60, seconds % 60, 0)

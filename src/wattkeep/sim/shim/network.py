@@ -2,22 +2,24 @@
 import os
 import time
 
+from micropython import const
+
 STA_IF = 0
 AP_IF = 1
-STAT_IDLE = 0
-STAT_CONNECTING = 1
-STAT_WRONG_PASSWORD = 2
-STAT_NO_AP_FOUND = 3
-STAT_CONNECT_FAIL = 4
-STAT_GOT_IP = 5
+_STAT_IDLE = const(0)
+_STAT_CONNECTING = const(1)
+_STAT_WRONG_PASSWORD = const(2)
+_STAT_NO_AP_FOUND = const(3)
+_STAT_CONNECT_FAIL = const(4)
+_STAT_GOT_IP = const(5)
 
-_JOIN_MS = 200
+_JOIN_MS = const(200)
 
 
 def _is_jammed():
     # A file of this name in the board's folder takes the network away.
     try:
-        os.stat("wifi_down")
+        os.stat(os.host + "wifi_down")
         return True
     except OSError:
         return False
@@ -34,9 +36,6 @@ _interfaces = (_Interface(STA_IF), _Interface(AP_IF))
 
 
 class WLAN:
-    IF_STA = STA_IF
-    IF_AP = AP_IF
-
     def __init__(self, number=STA_IF):
         self._it = _interfaces[number]
 
@@ -47,7 +46,7 @@ class WLAN:
         if not wanted:
             self._it.joining = None
 
-    def connect(self, ssid=None, key=None, *, bssid=None):
+    def connect(self, ssid=None, key=None):
         if self._it.number != STA_IF or not self._it.is_active:
             raise OSError("STA must be active")
         if self._it.joining is None:
@@ -66,20 +65,12 @@ class WLAN:
         if what == "rssi":
             return -61
         if self._it.joining is None:
-            return STAT_IDLE
+            return _STAT_IDLE
         if _is_jammed():
-            return STAT_NO_AP_FOUND
-        return STAT_GOT_IP if self.isconnected() else STAT_CONNECTING
+            return _STAT_NO_AP_FOUND
+        return _STAT_GOT_IP if self.isconnected() else _STAT_CONNECTING
 
     def ifconfig(self, addresses=None):
         if addresses is None:
             here = "127.0.0.1" if self.isconnected() else "0.0.0.0"
             return (here, "255.0.0.0", "127.0.0.1", "127.0.0.1")
-
-    def config(self, *names, **values):
-        if names:
-            return {"mac": b"\x5c\xcf\x7f\x57\x4b\x01", "ssid": "virtual"}[names[0]]
-
-
-def hostname(name=None):
-    return "wattkeep"

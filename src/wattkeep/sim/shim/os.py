@@ -8,6 +8,9 @@ try:
 finally:
     sys.path = _path
 
+# Where the board's folder on the PC is, once the flash took its place.
+host = ""
+
 # As after power-up: the prompt sits on UART0, and keeps what arrives there to itself.
 duplicated = [None, "uart0"]
 
@@ -16,7 +19,3 @@ def dupterm(stream, index=0):
     before = duplicated[index]
     duplicated[index] = stream
     return None if isinstance(before, str) else before
-
-
-def uname():
-    return ("esp8266", "esp8266", "virtual", "virtual board", "ESP module with ESP8266")

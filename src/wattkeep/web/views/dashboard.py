@@ -12,13 +12,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from wattkeep.api.access import devices_of
+from wattkeep.api.board_payloads import health_row
 from wattkeep.api.payloads import dashboard_payload
+from wattkeep.boards.health import health_of
 from wattkeep.web.addresses import post_address
+from wattkeep.web.board_wording import health_words
 from wattkeep.web.wording import POWER, TILES, labelled_days, labelled_hours, number_text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.http import HttpRequest, HttpResponse
 
+    from wattkeep.monitoring.models import Device
     from wattkeep.web.wording import Tile
 
 
@@ -51,8 +57,15 @@ def device(request: HttpRequest, device_id: int) -> HttpResponse:
         "power": _tile(POWER, payload),
         "tiles": [_tile(tile, payload) for tile in TILES],
         "post_address": post_address(request),
+        "board_words": _board_words(shown, now),
     }
     return render(request, "web/device.html", context)
+
+
+def _board_words(device: Device, now: datetime) -> list[tuple[str, str]]:
+    """Return what is told at once of a device's board: firmware, run, signal, memory."""
+    health = health_of(device.pk)
+    return health_words(health_row(health, now))[:4] if health else []
 
 
 def _tile(tile: Tile, payload: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The boards: what they are told, what they report, and their firmware."""

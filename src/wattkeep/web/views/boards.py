@@ -1,0 +1,129 @@
+"""A device's board: how it is, what it is told, what it is to do; and the firmware's releases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from wattkeep.api.access import devices_of
+from wattkeep.api.board_payloads import board_payload
+from wattkeep.boards.commands import queue_command, withdraw_command
+from wattkeep.boards.releases import (
+    Tally,
+    change_share,
+    count_covered,
+    state_of,
+    tallies,
+    withdraw,
+)
+from wattkeep.monitoring.board_models import BoardCommand, FirmwareRelease
+from wattkeep.web.board_forms import BoardForm, ShareForm
+from wattkeep.web.board_wording import COMMANDS, command_words, health_words, update_words
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from wattkeep.monitoring.models import Device
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def board(request: HttpRequest, device_id: int) -> HttpResponse:
+    """Show a board, and change what it is told."""
+    device = get_object_or_404(devices_of(request.user), pk=device_id)
+    here = redirect("web:board", device.pk)
+    if "command" in request.POST:
+        _give_command(request, device)
+        return here
+    if "withdraw" in request.POST:
+        _withdraw_command(request, device)
+        return here
+    form = BoardForm(request.POST or None, device)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Saved. The board takes it over with its next post.")
+        return here
+    now = timezone.now()
+    payload = board_payload(device, now)
+    context = {
+        "device": device,
+        "form": form,
+        "payload": payload,
+        "health": health_words(payload["health"]) if payload["health"] else [],
+        "update": update_words(payload["firmware_update"]),
+        "is_told": payload["told_version"] == payload["config_version"],
+        "commands": [command_words(row) for row in payload["commands"]],
+        "kinds": COMMANDS,
+        "zone": device.site.zone,
+        "now": now,
+    }
+    return render(request, "web/board.html", context)
+
+
+def _give_command(request: HttpRequest, device: Device) -> None:
+    kind = request.POST["command"]
+    if kind not in BoardCommand.Kind.values:
+        raise Http404
+    if kind == BoardCommand.Kind.RESET_ENERGY and request.POST.get("confirm") != "yes":
+        messages.error(request, "Tick the box first: the counter in the meter goes to 0 for good.")
+        return
+    _, is_new = queue_command(device.pk, kind, request.user)  # type: ignore[arg-type]  # login_required
+    words = "The board gets it with its next post." if is_new else "That waits already."
+    messages.success(request, words)
+
+
+def _withdraw_command(request: HttpRequest, device: Device) -> None:
+    number = request.POST["withdraw"]
+    is_gone = number.isdecimal() and withdraw_command(device.pk, int(number[:18]))
+    if is_gone:
+        messages.success(request, "Taken back.")
+    else:
+        messages.error(request, "The board has it already.")
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def releases(request: HttpRequest) -> HttpResponse:
+    """Show the firmware's releases to whoever looks after this installation, and steer them."""
+    if not request.user.is_staff:
+        raise Http404
+    if request.method == "POST":
+        _steer(request)
+        return redirect("web:releases")
+    now = timezone.now()
+    found = list(FirmwareRelease.objects.defer("manifest"))
+    counted = tallies(found, now)
+    rows = [
+        {
+            "release": row,
+            "state": state_of(row),
+            "tally": counted.get(row.pk, Tally()),
+            "covered": count_covered(row),
+        }
+        for row in found
+    ]
+    return render(request, "web/releases.html", {"rows": rows, "now": now})
+
+
+def _steer(request: HttpRequest) -> None:
+    version = request.POST.get("version", "")
+    release = get_object_or_404(FirmwareRelease, version=version)
+    if "withdraw" in request.POST:
+        withdraw(release)
+        messages.success(request, f"{version} is offered to nobody any more.")
+        return
+    form = ShareForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Write a share from 0 to 100.")
+        return
+    change_share(release, form.cleaned_data["share"])
+    messages.success(request, f"{version} goes to {release.share} % of the boards.")
