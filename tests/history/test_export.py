@@ -7,6 +7,8 @@ import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from stored import VALUES, store_counter
 from wattkeep.history.export import file_name, readings_csv, slots_csv
@@ -118,6 +120,16 @@ def test_long_file_takes_no_more_memory_than_a_short_one(device):
         peak(write, 1)
 
         assert peak(write, 48) < 1.4 * peak(write, 24)
+
+
+def test_centuries_without_anything_are_not_walked_through(device):
+    store_counter(device, *((NOON + n * MINUTE, 10 + n / 100) for n in range(11)))
+
+    with CaptureQueriesContext(connection) as queries:
+        rows = rows_of(slots_csv(device, datetime(1970, 1, 2, tzinfo=UTC), NOON + DAY))
+
+    assert len(rows) == 1
+    assert len(queries) < 30
 
 
 @pytest.mark.parametrize(

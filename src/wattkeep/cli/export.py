@@ -71,9 +71,8 @@ def _instant(text: str, name: str, device: Device) -> datetime:
 def _write(chunks: Iterator[str], output: Path | None) -> None:
     """Write it all, or leave no file behind that looks whole."""
     if output is None:
-        out = click.get_text_stream("stdout", encoding="utf-8")
         for chunk in chunks:
-            out.write(chunk)
+            click.echo(chunk, nl=False)
         return
     if output.exists():
         raise click.ClickException(f"{output} is there already; choose another name.")

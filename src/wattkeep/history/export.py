@@ -13,8 +13,8 @@ from wattkeep.domain.slots import METRICS, SLOT_MS, slot_start
 from wattkeep.history.consumption import to_kwh, used_between
 from wattkeep.history.quarters import NOTHING
 from wattkeep.history.tails import tails_of
-from wattkeep.ledger.readings import COLUMNS, iter_days
-from wattkeep.monitoring.models import EnergySlot
+from wattkeep.ledger.readings import COLUMNS, iter_days, readings_after
+from wattkeep.monitoring.models import Correction, EnergySlot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +39,9 @@ def readings_csv(device: Device, start: datetime, end: datetime) -> Iterator[str
     A number is the shortest that gives the stored one back bit for bit.
     """
     yield f"{READINGS_HEADER}\n"
-    for day in iter_days(device.pk, to_ms(start), to_ms(end), COLUMNS):
-        yield _reading_lines(day)
+    # From the first one there is: half a century without any is not walked through.
+    for first_ms in readings_after(device.pk, to_ms(start), 1).timestamps.tolist():
+        yield from map(_reading_lines, iter_days(device.pk, first_ms, to_ms(end), COLUMNS))
 
 
 def slots_csv(device: Device, start: datetime, end: datetime) -> Iterator[str]:
@@ -70,10 +71,14 @@ def _texts(values: np.typing.NDArray[np.float64]) -> list[str]:
 
 def _bounds(device: Device, start: datetime, end: datetime) -> tuple[datetime, datetime]:
     """Cut a span to where there can be slots, so that nobody walks through empty centuries."""
-    slots = EnergySlot.objects.filter(device_id=device.pk)
-    first = slots.order_by("start").values_list("start", flat=True).first()
-    if first is None:
-        return start, end
+    stored = EnergySlot.objects.filter(device_id=device.pk).order_by("start")
+    corrections = Correction.objects.filter(device_id=device.pk, undone_at=None).order_by("start")
+    firsts = [
+        *stored.values_list("start", flat=True)[:1],
+        *corrections.values_list("start", flat=True)[:1],
+        *(from_ms(slot.start_ms) for one in tails_of([device]).values() for slot in one.slots[:1]),
+    ]
+    first = min(firsts, default=end)
     return max(start, min(first, end)), end
 
 
