@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from wattkeep.backups.schedule import backup_if_due
 from wattkeep.ledger.retention import drop_days
 from wattkeep.ledger.sealing import SealedDay, seal_days
 from wattkeep.ledger.update import update_each_due
@@ -55,5 +56,6 @@ TASKS = (
     Task("ledger", timedelta(seconds=30), update_each_due),
     Task("sealing", timedelta(hours=1), seal_each_due),
     Task("retention", timedelta(days=1), drop_days),
+    Task("backup", timedelta(hours=1), backup_if_due),
     Task("sweeping", timedelta(days=1), sweep_lost_rows),
 )
