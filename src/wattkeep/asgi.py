@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
@@ -21,6 +22,7 @@ from wattkeep.api.live import LiveSocket, Lookout
 from wattkeep.ingest.endpoint import PATHS, IngestEndpoint, send_json
 from wattkeep.ingest.keys import KeyCache
 from wattkeep.ingest.limits import RateLimit
+from wattkeep.ingest.plain_posts import PlainPosts
 from wattkeep.ingest.stores import open_store
 from wattkeep.ingest.writer import Writer
 from wattkeep.ledger.disk import DiskGuard
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 PAGES_AT_ONCE = 4
 MOST_PAGES_WAITING = 500
+# How long the writer's thread waits for the interpreter while the loop is busy; Python's 5 ms are
+# as long as several commits.
+SWITCH_S = 0.001
 
 
 class Application:
@@ -52,12 +57,10 @@ class Application:
         self._lookout = Lookout(self._hub)
         self._live_socket = LiveSocket.as_asgi(hub=self._hub, lookout=self._lookout)
         self._writer = Writer(open_store(), after_commit=self._after_commit)
-        self._ingest = IngestEndpoint(
-            KeyCache(),
-            self._writer,
-            RateLimit(settings.DEVICE_RATE_PER_S, settings.DEVICE_RATE_BURST),
-            DiskGuard(),
-        )
+        keys, disk = KeyCache(), DiskGuard()
+        limit = RateLimit(settings.DEVICE_RATE_PER_S, settings.DEVICE_RATE_BURST)
+        self._ingest = IngestEndpoint(keys, self._writer, limit, disk)
+        self.plain_posts = PlainPosts(keys, self._writer, limit, disk)
         self._ticker = Ticker(TASKS if settings.TICKER else ())
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -108,6 +111,7 @@ class Application:
             if message["type"] == "lifespan.startup":
                 tether_to_parent()
                 _collect_less_garbage()
+                sys.setswitchinterval(SWITCH_S)
                 self._ticker.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":

@@ -10,23 +10,24 @@ import signal
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import uvicorn
 import uvloop
-from granian import Granian
-from granian.constants import Interfaces, Loops
-from granian.log import LogLevels
-from granian.server.embed import Server
 
 from wattkeep.tether import PARENT_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from multiprocessing.context import SpawnProcess
 
 READY_POLL_S = 0.02
 BACKLOG = 1024
-# Boards keep their connections open between posts; one that is not taken waits for ever.
-MOST_CONNECTIONS = 32_768
+STOP_SIGNALS = signal.SIGINT, signal.SIGTERM
+# How long requests that are under way may take once the server is asked to stop.
+STOP_S = 10
+RESPAWN_S = 1.0
 
 
 class PortTakenError(Exception):
@@ -53,53 +54,93 @@ def allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, ended by signals that the event loop hears."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGINT and SIGTERM, and end like a program that was asked to."""
+
+        def stop() -> None:
+            self.should_exit = True
+
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, stop)
+        yield
+
+
 def serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
     """Serve in this process; `on_ready` is called on a thread once connections are taken."""
-    uvloop.run(_serve(host, port, on_ready))
+    with _listen(host, port) as listener:
+        _announce_when_ready(host, port, on_ready)
+        uvloop.run(_serve(listener))
 
 
-async def _serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
-    from wattkeep.asgi import application  # Django must be set up first
+async def _serve(listener: socket.socket) -> None:
+    from wattkeep.asgi import application  # sets Django up, before anything imports models
 
-    server = Server(
+    # isort: split
+    from wattkeep.connection import Connection
+
+    config = uvicorn.Config(
         application,
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        websockets=True,
-        log_level=LogLevels.error,  # its start and stop lines are ours to print
+        http=Connection,
+        ws="websockets-sansio",
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        log_level="error",  # its start and stop lines are ours to print
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
         backlog=BACKLOG,
-        backpressure=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=STOP_S,
     )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
-    _announce_when_ready(host, port, on_ready)
-    await server.serve()
+    await _Server(config).serve([listener])
+
+
+def _listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    family, kind, proto, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, proto)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        # Each worker has a queue of its own: from one they all share the first takes everything.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind(address)
+    return listener
 
 
 def serve_workers(host: str, port: int, workers: int, on_ready: Callable[[], None]) -> None:
     """Serve in `workers` processes that share the port; one that dies is started anew."""
-    # Forking would hand every worker this process's database connections and threads.
-    multiprocessing.set_start_method("spawn", force=True)
     # Without us nobody would restart or end them, and they would keep the port.
     os.environ[PARENT_VARIABLE] = str(os.getpid())
-    server = Granian(
-        "wattkeep.asgi:application",
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        workers=workers,
-        loop=Loops.uvloop,
-        websockets=True,
-        log_level=LogLevels.error,
-        backlog=BACKLOG,
-        backpressure=MOST_CONNECTIONS,
-        respawn_failed_workers=True,
-        respawn_interval=1,
-    )
+    # Forking would hand every worker this process's database connections and threads.
+    context = multiprocessing.get_context("spawn")
+    stopped = threading.Event()
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda *_: stopped.set())
+
+    def start() -> SpawnProcess:
+        process = context.Process(target=_work, args=(host, port), name="wattkeep-worker")
+        process.start()
+        return process
+
+    running = [start() for _ in range(workers)]
     _announce_when_ready(host, port, on_ready)
-    server.serve()
+    while not stopped.wait(RESPAWN_S):
+        running = [one if one.is_alive() else start() for one in running]
+    for process in running:
+        process.terminate()
+    for process in running:
+        process.join()
+
+
+def _work(host: str, port: int) -> None:
+    with _listen(host, port, shared=True) as listener:
+        uvloop.run(_serve(listener))
 
 
 def _announce_when_ready(host: str, port: int, on_ready: Callable[[], None]) -> None:

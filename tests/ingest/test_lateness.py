@@ -113,3 +113,38 @@ def test_marks_of_a_commit_that_failed_are_left_by_the_next(database):
     database.store.commit([told(reading(T))], [])
 
     assert database.marks() == [(1, SLOT, SLOT, 0)]
+
+
+@pytest.mark.parametrize("ago_ms", [0, 1, FRESH_MS, FRESH_MS + 1, HOUR_MS])
+@pytest.mark.parametrize("back_ms", [0, FRESH_MS, FRESH_MS + 1, -HOUR_MS])
+@pytest.mark.parametrize("device_id", [1, 2])
+def test_fresh_at_a_glance_is_what_leaves_no_mark(lateness, ago_ms, back_ms, device_id):
+    now_ms = T - back_ms
+    readings = [reading(now_ms - ago_ms, device_id=device_id)]
+    same = Lateness()
+    same.find([stored(T)], T)
+
+    is_fresh = lateness.note_if_fresh(readings, now_ms)
+
+    assert is_fresh == (same.find([Stored(readings)], now_ms) == [])
+    if is_fresh:
+        later_ms = now_ms + FRESH_MS + 1
+        again = [reading(now_ms - ago_ms, device_id=device_id)]
+        assert lateness.note_if_fresh(again, later_ms) == same.note_if_fresh(again, later_ms)
+
+
+def test_one_late_reading_makes_nothing_count_as_seen(lateness):
+    fresh, unheard = reading(T + HOUR_MS), reading(T + HOUR_MS, device_id=2)
+
+    assert not lateness.note_if_fresh([fresh, unheard], T + HOUR_MS)
+
+    assert lateness.find([stored(T - 1)], T) == []
+    assert lateness.find([Stored([unheard])], T + HOUR_MS) != []
+
+
+def test_a_batch_of_many_devices_is_marked_by_device():
+    lateness = Lateness()
+
+    marks = lateness.find([Stored([reading(T, device_id=n) for n in (3, 1, 2)])], T)
+
+    assert marks == [LateSlots(n, SLOT, SLOT) for n in (1, 2, 3)]

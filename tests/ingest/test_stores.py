@@ -313,6 +313,70 @@ def test_a_commit_that_went_through_unheard_is_not_doubled(database):
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_plain_group_that_went_through_unheard_is_not_doubled(database):
+    """The connection breaks after the one statement that was the commit."""
+
+    class Losing:
+        def __init__(self, real):
+            self.real = real
+
+        def __getattr__(self, name):
+            return getattr(self.real, name)
+
+        def exec_prepared(self, *arguments):
+            self.real.exec_prepared(*arguments)
+            self.real.finish()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    class Connected:
+        def __init__(self, real):
+            self.pgconn = Losing(real.pgconn)
+            self.close = real.close
+
+    store = database.store
+    store._clock = lambda: T / 1000  # what comes late goes another way
+    store.commit([stamped(reading(T - 1), reading(T - 1, device_id=2))], [])
+    store._connection = Connected(store._db)
+
+    stored = store.commit([stamped(reading(T, 5.0), reading(T, 6.0, 2)), told(reading(T + 9))], [])
+
+    assert store._connection is not None
+    assert not isinstance(store._connection, Connected)
+    assert stored[0] == Stored([reading(T, 5.0), reading(T, 6.0, 2)], 0, T)
+    assert stored[1].duplicates == 1
+    assert len(database.readings()) == 5
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_plain_group_on_a_connection_that_was_lost_is_stored(database, postgres_tables):
+    database.store.commit([stamped(reading())], [])
+    with psycopg.connect(postgres_tables, autocommit=True) as db:
+        db.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    stored = database.store.commit([stamped(reading(T + 1))], [(1, T + 1)])
+
+    assert stored == [Stored([reading(T + 1)], 0, T + 1)]
+    assert len(database.readings()) == 2
+
+
+def test_readings_and_contacts_of_many_devices_go_together(database):
+    many = [reading(T + number % 3, float(number), number % 50) for number in range(150)]
+    contacts = [(device_id, T + device_id) for device_id in range(49, -1, -1)]
+
+    stored = database.store.commit([stamped(*many)], contacts)
+    again = database.store.commit([stamped(*many)], [])
+
+    assert stored == [Stored(many, 0, many[-1].timestamp_ms)]
+    assert again[0].duplicates == 0
+    assert {row[:2] for row in database.readings()} >= {row[:2] for row in many}
+    assert len(database.readings()) == 300
+    assert database.boots() == [(n, "", 0, "", T + n) for n in range(50)]
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
 def test_a_server_that_stays_away_is_unavailable_and_comes_back(database, postgres_tables):
     store = database.store
     store.close()

@@ -216,3 +216,112 @@ def test_a_client_that_went_away_disturbs_nobody():
         return await stays
 
     assert asyncio.run(scenario()).reading_id == NOW_MS
+
+
+def arriving(device_id=1, at_ms=NOW_MS, power=1.0):
+    return batch(device_id, at_ms, power).readings[0]
+
+
+def test_arriving_readings_are_answered_after_the_commit_they_share():
+    async def scenario():
+        disk = Disk()
+        alerts = []
+        writer = Writer(disk, alerts.append)
+        disk.go_on.clear()
+        told = []
+        general = asyncio.ensure_future(writer.write(batch(3), NOW_MS))
+        for device_id in (1, 1, 2):
+            writer.write_arriving(arriving(device_id), NOW_MS, told.append)
+        await until(lambda: disk.started)
+        assert told == []
+        disk.go_on.set()
+        await general
+        await writer.drain()
+        return disk, told, alerts
+
+    disk, told, alerts = asyncio.run(scenario())
+
+    instants = [(1, NOW_MS), (1, NOW_MS + 1), (2, NOW_MS)]
+    assert [one[:2] for one in told] == instants
+    assert [one[:2] for one in alerts[0]] == [*instants, (3, NOW_MS)]
+    assert len(disk.commits) == 1
+    assert disk.commits[0][1] == [(1, NOW_MS), (2, NOW_MS), (3, NOW_MS)]
+
+
+def test_an_arriving_reading_that_cannot_be_stored_is_told_so():
+    async def scenario():
+        disk = Disk()
+        writer = Writer(disk)
+        disk.failure = StoreUnavailable("disk full")
+        told = []
+        writer.write_arriving(arriving(), NOW_MS, told.append)
+        await until(lambda: told)
+        disk.failure = None
+        writer.write_arriving(arriving(at_ms=NOW_MS + 5), NOW_MS + 5, told.append)
+        await writer.drain()
+        return told
+
+    told = asyncio.run(scenario())
+
+    assert told == [None, arriving(at_ms=NOW_MS + 5)]
+
+
+def test_an_answer_that_fails_costs_nobody_else_theirs():
+    def fail(_):
+        raise OSError("the client has gone")
+
+    async def scenario():
+        writer = Writer(Disk())
+        told = []
+        for answer in (told.append, fail, told.append):
+            writer.write_arriving(arriving(), NOW_MS, answer)
+        await writer.drain()
+        return told
+
+    assert [one.timestamp_ms for one in asyncio.run(scenario())] == [NOW_MS, NOW_MS + 2]
+
+
+def test_arriving_readings_behind_a_commit_that_hangs_are_told_so():
+    async def scenario():
+        disk = Disk()
+        writer = Writer(disk, patience_s=0.01)
+        disk.go_on.clear()
+        told, late = [], []
+        writer.write_arriving(arriving(), NOW_MS, told.append)
+        await until(lambda: disk.started)
+        for _ in range(2):
+            writer.write_arriving(arriving(), NOW_MS, late.append)
+            await until(lambda: late and late[-1] is None)
+            late.append("asked again")
+        disk.go_on.set()
+        await writer.drain()
+        return told, late
+
+    told, late = asyncio.run(scenario())
+
+    assert told == [arriving()]
+    assert late == [None, "asked again"] * 2
+
+
+def test_there_is_no_room_once_as_much_waits_as_may():
+    async def scenario():
+        disk = Disk()
+        writer = Writer(disk)
+        disk.go_on.clear()
+        writer.write_arriving(arriving(), NOW_MS, lambda _: None)
+        await until(lambda: disk.started)
+        most = asyncio.ensure_future(
+            writer.write(batch(stamped=False, count=MOST_WAITING_READINGS - 1), NOW_MS)
+        )
+        await asyncio.sleep(0)
+        before = writer.has_room
+        writer.write_arriving(arriving(2), NOW_MS, lambda _: None)
+        after = writer.has_room
+        with pytest.raises(StoreUnavailable):
+            await writer.write(batch(3), NOW_MS)
+        disk.go_on.set()
+        await most
+        await writer.drain()
+        return before, after
+
+    assert asyncio.run(scenario()) == (True, False)

@@ -76,6 +76,24 @@ def decode(body: bytes, device_id: int, now_ms: int) -> Batch:
     return Batch(device_id, [reading], [stamped])
 
 
+def plain_reading(body: bytes, device_id: int, now_ms: int) -> Reading | None:
+    """Return what `decode` makes of one good reading without a time; None for anything else."""
+    if body[:1] != b"{" or b'"boot"' in body:
+        return None
+    try:
+        sent = _one.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    voltage, current, power, energy = sent.voltage, sent.current, sent.power, sent.energy
+    if sent.timestamp is not None or sent.age_s is not None:
+        return None
+    if impossibility(voltage, current, power, energy):
+        return None
+    return Reading(
+        device_id, now_ms, voltage, current, power, energy, sent.frequency, sent.power_factor
+    )
+
+
 def _from_sent(
     sent: Sent, device_id: int, now_ms: int, *, needs_time: bool = False
 ) -> tuple[Reading, bool]:

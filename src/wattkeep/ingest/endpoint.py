@@ -37,7 +37,9 @@ UNAVAILABLE = "Readings cannot be stored now; nothing was."
 DISK_ALMOST_FULL = "The disk is almost full; nothing was stored."
 RETRY_DISK_S = 30
 
-_encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder().encode
+
+_PLAIN_SUCCESS = b'{"status":"success","message":"Data received successfully","reading_id":%d}'
 
 
 class _Gone(Exception):  # noqa: N818 - nobody is left to answer
@@ -217,9 +219,14 @@ def _success(batch: Batch, stored: Stored, identity: Identity, now_ms: int) -> d
     return body
 
 
+def plain_success(reading_id: int) -> bytes:
+    """Return what `_success` says of one reading, in a tenth of the time."""
+    return _PLAIN_SUCCESS % reading_id
+
+
 async def send_json(send: Send, status: int, body: dict[str, Any], headers: list[Header]) -> None:
     """Answer an HTTP request with JSON."""
-    content = _encode(body)
+    content = encode(body)
     await send(
         {
             "type": "http.response.start",

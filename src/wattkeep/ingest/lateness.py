@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from wattkeep.domain.slots import slot_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from wattkeep.domain.readings import Reading
     from wattkeep.ingest.batches import Stored
 
 # The ledger looks back further than this at each run (`ledger.update.LOOK_BACK`): between the two
@@ -39,6 +41,21 @@ class Lateness:
         """Take every device's next readings as late: a commit failed, and its marks with it."""
         self._newest_ms.clear()
 
+    def note_if_fresh(self, readings: Sequence[Reading], now_ms: int) -> bool:
+        """Tell whether none of these needs a mark; if so they count as seen.
+
+        Nearly always so, and quicker to find out than which marks there would be.
+        """
+        newest = self._newest_ms
+        fresh_from_ms = now_ms - FRESH_MS
+        for reading in readings:
+            at_ms, known_ms = reading[1], newest.get(reading[0])
+            if known_ms is None or at_ms < fresh_from_ms or at_ms < known_ms - FRESH_MS:
+                return False
+        for reading in readings:
+            newest[reading[0]] = max(newest[reading[0]], reading[1])
+        return True
+
     def find(self, stored: Iterable[Stored], now_ms: int) -> list[LateSlots]:
         """Return the marks that newly stored readings need, in an order that is the same for all.
 
@@ -47,15 +64,10 @@ class Lateness:
         marks = set()
         fresh_from_ms = now_ms - FRESH_MS
         newest = self._newest_ms
-        for batch in stored:
-            readings = batch.readings
-            if not readings:
-                continue
-            device_id, earliest_ms = readings[0][:2]
-            latest_ms = earliest_ms
-            if len(readings) > 1:
-                instants = [reading.timestamp_ms for reading in readings]
-                earliest_ms, latest_ms = min(instants), max(instants)
+        for readings in chain.from_iterable(_by_device(one.readings) for one in stored):
+            device_id = readings[0].device_id
+            instants = [reading.timestamp_ms for reading in readings]
+            earliest_ms, latest_ms = min(instants), max(instants)
             known_ms = newest.get(device_id)
             if known_ms is None:
                 late_before_ms = latest_ms + 1
@@ -70,3 +82,11 @@ class Lateness:
                 last_ms = max(late_ms)
                 marks.add(LateSlots(device_id, slot_start(earliest_ms), slot_start(last_ms)))
         return sorted(marks)
+
+
+def _by_device(readings: list[Reading]) -> Iterable[list[Reading]]:
+    """Return each device's readings; those of many that arrived alone are stored as one batch."""
+    found: dict[int, list[Reading]] = {}
+    for reading in readings:
+        found.setdefault(reading[0], []).append(reading)
+    return found.values()

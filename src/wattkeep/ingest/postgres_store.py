@@ -7,6 +7,7 @@ import struct
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -16,7 +17,15 @@ from psycopg import errors
 from wattkeep.domain.free_instants import FreeInstants
 from wattkeep.domain.instants import to_ms
 from wattkeep.domain.readings import Reading
-from wattkeep.ingest.stores import BootKey, BootRow, Event, Store, StoreUnavailable
+from wattkeep.ingest.postgres_plain import COLUMNS, insert_plain, prepare_plain
+from wattkeep.ingest.stores import (
+    BootKey,
+    BootRow,
+    Event,
+    Store,
+    StoreUnavailable,
+    split_plain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +45,6 @@ STATEMENT_TIMEOUT_MS = 15_000
 # From this many readings on COPY is quicker than unnest (benchmarks/README.md).
 COPY_FROM = 300
 
-COLUMNS = "device_id, timestamp, voltage, current, power, energy, frequency, power_factor"
 AS_INSTANT = "'epoch'::timestamptz + {} * interval '1 millisecond'"
 AS_MS = "(extract(epoch FROM {}) * 1000)::bigint"
 INSERT = f"""
@@ -119,6 +127,8 @@ class PostgresStore(Store):
     instants are known by then, and a reading that got its time from us is known by its values.
     """
 
+    _has_plain = True
+
     def __init__(
         self,
         parameters: dict[str, Any],
@@ -141,6 +151,8 @@ class PostgresStore(Store):
         self._is_retry = False
         while True:
             try:
+                if (stored := self._write_plain(batches, contacts)) is not None:
+                    return stored
                 with self._db.transaction():
                     return self._write(batches, contacts)
             except (psycopg.OperationalError, errors.UniqueViolation, OSError) as error:
@@ -157,6 +169,25 @@ class PostgresStore(Store):
                 self.close()
                 raise
 
+    def _write_plain(
+        self, batches: Sequence[Batch], contacts: Sequence[tuple[int, int]]
+    ) -> list[Outcome] | None:
+        """Commit a small group in one statement; None, and nothing, if that cannot be.
+
+        Never on a second try: only `_insert` knows a reading that the first one stored.
+        """
+        if self._is_retry or not self._has_plain or any([one.windows for one in batches]):  # noqa: C419
+            return None
+        readings = list(chain.from_iterable([one.readings for one in batches]))
+        if not readings or len(readings) >= COPY_FROM:
+            return None
+        # What is late leaves marks, which this statement does not write.
+        if not self._lateness.note_if_fresh(readings, int(self._clock() * 1000)):
+            return None
+        if not insert_plain(self._db.pgconn, readings, contacts):
+            return None
+        return list(split_plain(batches))
+
     def close(self) -> None:
         super().close()
         db, self._connection = self._connection, None
@@ -171,6 +202,8 @@ class PostgresStore(Store):
             self._connection.execute(
                 "SELECT set_config('statement_timeout', %s, false)", [str(STATEMENT_TIMEOUT_MS)]
             )
+            if self._has_plain:
+                prepare_plain(self._connection.pgconn)
         return self._connection
 
     # -- readings ----------------------------------------------------------------------------
@@ -287,6 +320,9 @@ class DistributedStore(PostgresStore):
     What is known is looked up first; if another process stores the same meanwhile, the commit
     fails whole and is tried again, and then the look-up finds it.
     """
+
+    # It names ON CONFLICT for contacts beside rows of other devices.
+    _has_plain = False
 
     def _insert_new(self, rows: list[Reading]) -> set[tuple[int, int]]:
         taken = set(self._known(rows))

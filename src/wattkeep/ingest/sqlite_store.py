@@ -125,21 +125,24 @@ class SqliteStore(Store):
         return self._connection
 
     def _insert(self, readings: list[Reading], stamped: list[bool]) -> list[Reading | None] | None:
-        db = self._db
-        db.execute("SAVEPOINT readings")
-        try:
-            for start in range(0, len(readings), ROWS_A_STATEMENT):
-                rows = readings[start : start + ROWS_A_STATEMENT]
-                db.execute(_insert_of(len(rows)), tuple(chain.from_iterable(rows)))
-        except sqlite3.IntegrityError:
-            db.execute("ROLLBACK TO readings")
-        else:
-            return None
-        return self._insert_each(readings, stamped)
-
-    def _insert_each(self, readings: list[Reading], stamped: list[bool]) -> list[Reading | None]:
-        db = self._db
+        stored: list[Reading | None] = []
         free = FreeInstants()
+        are_all_new = True
+        for start in range(0, len(readings), ROWS_A_STATEMENT):
+            rows = readings[start : start + ROWS_A_STATEMENT]
+            try:
+                self._db.execute(_insert_of(len(rows)), tuple(chain.from_iterable(rows)))
+            except sqlite3.IntegrityError:
+                # One was not new, and nothing of this statement is there.
+                are_all_new = False
+                stored += self._insert_each(rows, stamped[start : start + len(rows)], free)
+            else:
+                stored += rows
+        return None if are_all_new else stored
+
+    def _insert_each(
+        self, readings: list[Reading], stamped: list[bool], free: FreeInstants
+    ) -> list[Reading | None]:
         stored: list[Reading | None] = []
         for reading, ours_to_stamp in zip(readings, stamped, strict=True):
             row = reading
@@ -148,7 +151,7 @@ class SqliteStore(Store):
                 if ours_to_stamp:
                     at_ms = free.find(row.device_id, row.timestamp_ms)
                     row = row._replace(timestamp_ms=at_ms)
-                is_new = db.execute(INSERT_IF_NEW, row).rowcount
+                is_new = self._db.execute(INSERT_IF_NEW, row).rowcount
                 free.take(row.device_id, row.timestamp_ms)
                 if not ours_to_stamp:
                     break

@@ -150,11 +150,18 @@ class Store(ABC):
             plain = [_Fresh(batch.readings, batch.stamped) for batch in batches]
             results = list(self._insert_groups(plain))
         stored = [one for one in results if isinstance(one, Stored)]
-        if marks := self._lateness.find(stored, int(self._clock() * 1000)):
+        if marks := self._marks(stored):
             self._save_marks(marks)
         if contacts:
             self._note_contacts(contacts)
         return results
+
+    def _marks(self, stored: list[Stored]) -> list[LateSlots]:
+        readings = list(chain.from_iterable([one.readings for one in stored]))
+        now_ms = int(self._clock() * 1000)
+        if self._lateness.note_if_fresh(readings, now_ms):
+            return []
+        return self._lateness.find(stored, now_ms)
 
     def _write_windows(self, batches: Sequence[Batch]) -> list[Outcome]:
         """Write a group some of which is numbered: numbers first, in the same transaction."""
@@ -242,6 +249,12 @@ def _split(fresh: list[_Fresh], rows: Sequence[Reading | None]) -> Iterator[Stor
         new = [row for row in part if row is not None]
         last = (part[-1] or one.readings[-1]).timestamp_ms if part else None
         yield Stored(new, one.duplicates + len(part) - len(new), last, silences=len(one.silent_ms))
+
+
+def split_plain(batches: Sequence[Batch]) -> Iterator[Stored]:
+    """Yield what became of batches without windows, every reading of which was new."""
+    for batch in batches:
+        yield Stored(batch.readings, 0, batch.readings[-1].timestamp_ms)
 
 
 def _with_ack(stored: Stored, batch: Batch, boots: dict[BootKey, Arrived]) -> Stored:

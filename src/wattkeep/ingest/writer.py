@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from wattkeep.ingest.batches import Stored
+from wattkeep.ingest.batches import Batch, Stored
 from wattkeep.ingest.stores import StoreUnavailable
+from wattkeep.ingest.work_thread import WorkThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wattkeep.domain.readings import Reading
-    from wattkeep.ingest.batches import Batch
     from wattkeep.ingest.stores import Outcome, Store
+
+    # Told the reading as it is stored, or None where it could not be.
+    Answer = Callable[[Reading | None], None]
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +29,22 @@ CONTACT_EVERY_MS = 10_000
 PATIENCE_S = 5.0
 # A last arrival further ahead than this means that the clock was set back since.
 CLOCK_SET_BACK_MS = 5_000
+
+
+class _Group(NamedTuple):
+    """What goes into one commit."""
+
+    batches: list[Batch]
+    futures: list[asyncio.Future[Stored]]
+    arriving: list[Reading]
+    answers: list[Answer]
+
+    @property
+    def all_batches(self) -> list[Batch]:
+        """The batches, and as the last one the arriving readings, if any, of many devices."""
+        if not self.arriving:
+            return self.batches
+        return [*self.batches, Batch(0, self.arriving, [True] * len(self.arriving))]
 
 
 class Writer:
@@ -47,12 +66,16 @@ class Writer:
         self._after_commit = after_commit
         self._patience_s = patience_s
         self._waiting: list[tuple[Batch, asyncio.Future[Stored]]] = []
+        self._arriving: list[Reading] = []
+        self._answers: list[Answer] = []
         self._waiting_readings = 0
         self._last_arrival_ms: dict[int, int] = {}
         self._contacts: dict[int, int] = {}
         self._contact_ms: dict[int, int] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, "wattkeep-writer")
+        self._is_busy = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._idle: list[asyncio.Future[None]] = []
+        self._thread = WorkThread("wattkeep-writer")
 
     async def write(self, batch: Batch, now_ms: int) -> Stored:
         """Return what became of `batch` once it is on the disk.
@@ -60,7 +83,8 @@ class Writer:
         Raises:
             StoreUnavailable: too much waits already, or the database refused; nothing is stored.
         """
-        if self._waiting_readings + batch.size > MOST_WAITING_READINGS:
+        waiting = self._waiting_readings + len(self._arriving)
+        if waiting + batch.size > MOST_WAITING_READINGS:
             raise StoreUnavailable("too many readings wait for the disk")
         if batch.windows is None:
             # An envelope's contact is written with its numbers; a replayed one makes none.
@@ -72,6 +96,21 @@ class Writer:
         self._waiting_readings += batch.size
         self._start()
         return await future
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more reading may wait."""
+        return self._waiting_readings + len(self._arriving) < MOST_WAITING_READINGS
+
+    def write_arriving(self, reading: Reading, now_ms: int, answer: Answer) -> None:
+        """Have a reading that arrives at `now_ms` written, then `answer` called.
+
+        As `write`, without a future and a coroutine. Whoever calls has looked at `has_room`.
+        """
+        self.note_contact(reading.device_id, now_ms)
+        self._arriving.append(self._at_free_instant(reading))
+        self._answers.append(answer)
+        self._start()
 
     def _at_free_instant(self, reading: Reading) -> Reading:
         """Return a reading that arrives now at a millisecond no other one of its device has got.
@@ -94,62 +133,86 @@ class Writer:
             self._start()
 
     async def drain(self) -> None:
-        """Return when everything accepted so far is committed or refused."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
+        """Return when everything accepted so far is committed or refused and the store closed."""
+        loop = asyncio.get_running_loop()
+        if self._is_busy:
+            idle = loop.create_future()
+            self._idle.append(idle)
+            await idle
+        closed: asyncio.Future[object] = loop.create_future()
+        self._thread.do(self._store.close, closed.set_result)
+        await closed
+        self._thread.end()
+
+    # -- one group after the other: begun here, committed on the thread, ended here ------------
 
     def _start(self) -> None:
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._commit_groups())
-
-    async def _commit_groups(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
+        if not self._is_busy:
+            self._is_busy = True
             # One turn of the loop: what arrived together is committed together.
-            await asyncio.sleep(0)
-            while self._waiting or self._contacts:
-                group = self._take_group()
-                contacts = list(self._contacts.items())
-                self._contacts.clear()
-                batches = [batch for batch, _ in group]
-                try:
-                    outcomes = await self._outcomes(
-                        loop.run_in_executor(self._thread, self._store.commit, batches, contacts)
-                    )
-                except Exception as error:  # noqa: BLE001 - every waiting request must be answered
-                    self._refuse(group, contacts, error)
-                else:
-                    self._acknowledge(group, outcomes)
-        finally:
-            self._task = None
+            asyncio.get_running_loop().call_soon(self._begin_commit)
 
-    async def _outcomes(self, commit: asyncio.Future[list[Outcome]]) -> list[Outcome]:
-        """Return what a commit returns; as long as it hangs, refuse whoever waits behind it."""
-        while not (await asyncio.wait([commit], timeout=self._patience_s))[0]:
-            waiting, self._waiting, self._waiting_readings = self._waiting, [], 0
-            if waiting:
-                self._refuse(waiting, [], StoreUnavailable("a commit hangs"))
-        return commit.result()
+    def _begin_commit(self) -> None:
+        if not (self._waiting or self._arriving or self._contacts):
+            self._is_busy = False
+            for idle in self._idle:
+                if not idle.done():
+                    idle.set_result(None)
+            self._idle.clear()
+            return
+        group = self._take_group()
+        contacts = list(self._contacts.items())
+        self._contacts.clear()
+        self._set_alarm()
+        self._thread.do(
+            partial(self._store.commit, group.all_batches, contacts),
+            partial(self._end_commit, group, contacts),
+        )
 
-    def _take_group(self) -> list[tuple[Batch, asyncio.Future[Stored]]]:
+    def _end_commit(
+        self, group: _Group, contacts: list[tuple[int, int]], result: list[Outcome] | Exception
+    ) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        if isinstance(result, Exception):
+            self._refuse(group, contacts, result)
+        else:
+            self._acknowledge(group, result)
+        self._begin_commit()
+
+    def _set_alarm(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_later(self._patience_s, self._refuse_waiting)
+
+    def _refuse_waiting(self) -> None:
+        """As long as a commit hangs, refuse whoever waits behind it."""
+        while self._waiting or self._arriving:
+            self._refuse(self._take_group(), [], StoreUnavailable("a commit hangs"))
+        self._set_alarm()
+
+    def _take_group(self) -> _Group:
         size = count = 0
         for batch, _ in self._waiting:
             size += batch.size
             count += 1
             if size >= MOST_READINGS_A_COMMIT:
                 break
-        group, self._waiting = self._waiting[:count], self._waiting[count:]
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
         self._waiting_readings -= size
-        return group
+        arriving, self._arriving = self._arriving, []
+        answers, self._answers = self._answers, []
+        return _Group([one for one, _ in taken], [one for _, one in taken], arriving, answers)
 
-    def _acknowledge(
-        self, group: list[tuple[Batch, asyncio.Future[Stored]]], outcomes: list[Outcome]
-    ) -> None:
+    def _acknowledge(self, group: _Group, outcomes: list[Outcome]) -> None:
         new: list[Reading] = []
-        for (_, future), outcome in zip(group, outcomes, strict=True):
+        if group.arriving:
+            *outcomes, last = outcomes
+            # Readings that got their time from us are never known already: none is left out.
+            new = last.readings if isinstance(last, Stored) else []
+            _call_all(group.answers, new or [None] * len(group.answers))
+        for future, outcome in zip(group.futures, outcomes, strict=True):
             if isinstance(outcome, Stored):
-                new.extend(outcome.readings)
+                new = new + outcome.readings
                 if not future.done():  # done: the client has gone
                     future.set_result(outcome)
             elif not future.done():
@@ -160,12 +223,7 @@ class Writer:
             except Exception:
                 logger.exception("what follows a commit failed; the readings are stored")
 
-    def _refuse(
-        self,
-        group: list[tuple[Batch, asyncio.Future[Stored]]],
-        contacts: list[tuple[int, int]],
-        error: Exception,
-    ) -> None:
+    def _refuse(self, group: _Group, contacts: list[tuple[int, int]], error: Exception) -> None:
         if isinstance(error, StoreUnavailable):
             logger.error("readings could not be stored: %s", error)
         else:
@@ -173,6 +231,15 @@ class Writer:
             error = StoreUnavailable("internal error")
         for device_id, _ in contacts:
             self._contact_ms.pop(device_id, None)
-        for _, future in group:
+        _call_all(group.answers, [None] * len(group.answers))
+        for future in group.futures:
             if not future.done():
                 future.set_exception(error)
+
+
+def _call_all(answers: Sequence[Answer], results: Sequence[Reading | None]) -> None:
+    for answer, result in zip(answers, results, strict=True):
+        try:
+            answer(result)
+        except Exception:
+            logger.exception("an answer could not be sent; its reading is as the others")

@@ -1,0 +1,182 @@
+"""One HTTP connection: plain posts are answered here, everything else by the application.
+
+A post through a server's threads and ASGI took more than twice the processor time of this way,
+the network's included (docs/decisions/0011).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from wattkeep.ingest.endpoint import RETRY_STORE_S, UNAVAILABLE, encode, plain_success
+from wattkeep.ingest.plain_posts import END_OF_HEAD, MOST_HEAD_BYTES, STARTS, read_head
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from wattkeep.domain.readings import Reading
+    from wattkeep.ingest.plain_posts import PlainPosts
+
+# A connection on which no request ends for so long is closed, whether silent or slow. Boards keep
+# theirs between two posts.
+IDLE_S = 75
+MOST_HELD_BYTES = 64 * 1024
+MOST_GENERAL_HEAD_BYTES = 64 * 1024
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection with a short way for plain posts.
+
+    A request goes the short way only if the one before it is answered, so the two ways never work
+    on one connection at the same time.
+    """
+
+    idle_s: float = IDLE_S
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.timeout_keep_alive = IDLE_S
+        self._posts: PlainPosts = self.app.plain_posts
+        # What came of a plain post so far, or behind one that is being written.
+        self._held = b""
+        self._is_writing = False
+        self._ends_after_answer = False
+        self._is_reading_general = False
+        self._general_head_bytes = -1
+        self._ended = 0
+        self._ended_before = 0
+        self._sweep: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._sweep = self.loop.call_later(self.idle_s, self._close_if_idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._sweep is not None:
+            self._sweep.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        if self._is_writing:
+            self._hold(data)
+        elif self._is_general_busy or not self._take_plain(data):
+            self._feed_general(data)
+
+    def shutdown(self) -> None:
+        """Close once nothing is under way any more."""
+        if self._is_writing:
+            self._ends_after_answer = True
+        else:
+            super().shutdown()
+
+    # -- the short way -----------------------------------------------------------------------
+
+    def _take_plain(self, data: bytes) -> bool:
+        """Take a plain post, or what there is of one; False, and nothing done, if it is none."""
+        if not data.startswith(STARTS):
+            return False
+        end = data.find(END_OF_HEAD)
+        if end < 0:
+            return len(data) < MOST_HEAD_BYTES and self._hold(data)
+        if end > MOST_HEAD_BYTES or (head := read_head(data[:end])) is None:
+            return False
+        missing = end + len(END_OF_HEAD) + head.length - len(data)
+        if missing > 0:
+            return self._hold(data)
+        if missing < 0 or self.flow.write_paused:
+            return False
+        self._is_writing = self._posts.take(head, data[end + len(END_OF_HEAD) :], self._answer)
+        return self._is_writing
+
+    def _hold(self, data: bytes) -> bool:
+        self._held = data
+        if len(data) > MOST_HELD_BYTES:
+            self.flow.pause_reading()
+        return True
+
+    def _answer(self, reading: Reading | None) -> None:
+        """Answer a plain post; None where its reading could not be stored."""
+        self._is_writing = False
+        self._ended += 1
+        if self.transport.is_closing():
+            return
+        headers = self.server_state.default_headers
+        date = headers[0][1] if headers else b""
+        if reading is None:
+            self.transport.write(_unavailable(date))
+        else:
+            body = plain_success(reading.timestamp_ms)
+            self.transport.write(_created(date, len(body)) + body)
+        if self._ends_after_answer:
+            self.transport.close()
+        elif self._held:
+            self.flow.resume_reading()
+            self.data_received(b"")
+
+    # -- the general way ---------------------------------------------------------------------
+
+    @property
+    def _is_general_busy(self) -> bool:
+        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        is_answered = cycle is None or (cycle.response_complete and not self.pipeline)
+        return self._is_reading_general or not is_answered
+
+    def _feed_general(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._general_head_bytes >= 0:
+            self._general_head_bytes += len(data)
+            if self._general_head_bytes > MOST_GENERAL_HEAD_BYTES:
+                self.send_400_response("The request's head is too long.")
+
+    def on_message_begin(self) -> None:
+        """Note that the parser is inside a request."""
+        self._is_reading_general = True
+        self._general_head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Stop counting a head's bytes."""
+        self._general_head_bytes = -1
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the parser is between two requests."""
+        self._is_reading_general = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Count the answer."""
+        self._ended += 1
+        super().on_response_complete()
+
+    def _close_if_idle(self) -> None:
+        if self.transport.get_protocol() is not self:
+            return  # a WebSocket by now
+        is_busy = self._is_writing or (self._is_general_busy and not self._is_reading_general)
+        if self._ended == self._ended_before and not is_busy:
+            self.transport.close()
+            return
+        self._ended_before = self._ended
+        self._sweep = self.loop.call_later(self.idle_s, self._close_if_idle)
+
+
+@lru_cache(8)
+def _created(date: bytes, length: int) -> bytes:
+    return (
+        b"HTTP/1.1 201 Created\r\ndate: %b\r\ncontent-type: application/json\r\n"
+        b"content-length: %d\r\n\r\n" % (date, length)
+    )
+
+
+def _unavailable(date: bytes) -> bytes:
+    body = encode({"error": UNAVAILABLE})
+    return (
+        b"HTTP/1.1 503 Service Unavailable\r\ndate: %b\r\ncontent-type: application/json\r\n"
+        b"content-length: %d\r\nretry-after: %d\r\n\r\n%b" % (date, len(body), RETRY_STORE_S, body)
+    )

@@ -1,0 +1,111 @@
+"""A group of nothing but plain readings as one prepared statement, which is a transaction too.
+
+One round trip in place of three or more, and next to nothing to do on our side of it: parameters
+are packed here, libpq called directly.
+"""
+
+from __future__ import annotations
+
+import struct
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import errors, pq
+
+from wattkeep.domain.instants import to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg.pq.abc import PGconn, PGresult
+
+    from wattkeep.domain.readings import Reading
+
+COLUMNS = "device_id, timestamp, voltage, current, power, energy, frequency, power_factor"
+# Microseconds count from here in PostgreSQL's binary form.
+EPOCH_MS = to_ms(datetime(2000, 1, 1, tzinfo=UTC))
+
+_READINGS = f"""
+    INSERT INTO monitoring_energyreading ({COLUMNS})
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+"""  # noqa: S608 - constants only
+_CONTACTS = """
+    INSERT INTO monitoring_deviceboot
+        (device_id, boot, last_seq, ahead, first_seen, last_seen, firmware)
+    SELECT d, '', 0, '', t, t, '' FROM unnest($9, $10) AS c(d, t) ORDER BY d
+    ON CONFLICT (device_id, boot) DO UPDATE
+    SET last_seen = greatest(monitoring_deviceboot.last_seen, excluded.last_seen)
+"""
+_STATEMENTS = {
+    b"wattkeep_readings": _READINGS,
+    b"wattkeep_readings_contacts": f"WITH heard AS ({_CONTACTS}) {_READINGS}",
+}
+_INT8, _TIMESTAMPTZ, _FLOAT8 = 20, 1184, 701
+_ARRAY_OF = {_INT8: 1016, _TIMESTAMPTZ: 1185, _FLOAT8: 1022}
+_READING_TYPES = (_INT8, _TIMESTAMPTZ, *([_FLOAT8] * 6))
+_CONTACT_TYPES = (_INT8, _TIMESTAMPTZ)
+
+
+def prepare_plain(connection: PGconn) -> None:
+    """Prepare a new connection's statements."""
+    for name, statement in _STATEMENTS.items():
+        types = _READING_TYPES + (_CONTACT_TYPES if b"contacts" in name else ())
+        oids = [_ARRAY_OF[one] for one in types]
+        _check(connection, connection.prepare(name, statement.encode(), oids))
+
+
+def insert_plain(
+    connection: PGconn, readings: Sequence[Reading], contacts: Sequence[tuple[int, int]]
+) -> bool:
+    """Store readings and contacts, all or none; False if a reading is known already.
+
+    Raises:
+        psycopg.Error: the same as from a cursor.
+    """
+    name = b"wattkeep_readings"
+    parameters = _arrays(readings, _READING_TYPES)
+    if contacts:
+        name = b"wattkeep_readings_contacts"
+        parameters += _arrays(contacts, _CONTACT_TYPES)
+    result = connection.exec_prepared(name, parameters, [pq.Format.BINARY] * len(parameters))
+    try:
+        _check(connection, result)
+    except errors.UniqueViolation:
+        return False
+    return True
+
+
+def _arrays(rows: Sequence[tuple[Any, ...]], types: tuple[int, ...]) -> list[bytes]:
+    """Return a table's columns, the second of them epoch milliseconds, as binary arrays."""
+    columns = list(zip(*rows, strict=True))
+    columns[1] = tuple([(ms - EPOCH_MS) * 1000 for ms in columns[1]])
+    count = len(rows)
+    return [
+        _array(count, kind == _FLOAT8).pack(
+            1,
+            0,
+            kind,
+            count,
+            1,
+            *chain.from_iterable(zip(repeat(8), column)),
+        )
+        for kind, column in zip(types, columns, strict=True)
+    ]
+
+
+@lru_cache(1024)
+def _array(count: int, is_float: bool) -> struct.Struct:  # noqa: FBT001 - a cache's key
+    """Return the form: dimensions, nulls, element type, length, first index; then size, value."""
+    return struct.Struct("!iiiii" + ("id" if is_float else "iq") * count)
+
+
+def _check(connection: PGconn, result: PGresult) -> None:
+    if result.status == pq.ExecStatus.COMMAND_OK:
+        return
+    if connection.status != pq.ConnStatus.OK:
+        # Nobody knows whether it was committed: the caller tries again as one who may have been.
+        raise psycopg.OperationalError(connection.get_error_message())
+    raise errors.error_from_result(result)

@@ -1,0 +1,233 @@
+"""One connection, two ways: requests however they are cut, piled up or broken off."""
+
+import asyncio
+import json
+import re
+import socket
+import sqlite3
+import time
+
+import pytest
+import uvicorn
+
+from running import READING
+from wattkeep.connection import Connection
+
+PATIENCE_S = 60
+BODY = json.dumps(READING).encode()
+
+
+def post(key, body=BODY, extra=b"", path=b"/api/energy-data/"):
+    return (
+        b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"X-API-Key: %b\r\n%bContent-Length: %d\r\n\r\n%b"
+        % (path, key.encode(), extra, len(body), body)
+    )
+
+
+class Line:
+    """A bare connection: bytes out, answers in."""
+
+    def __init__(self, server):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), PATIENCE_S)
+        self._file = self.socket.makefile("rb")
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def answer(self):
+        """Return the next answer's status, headers and body."""
+        status = int(self._file.readline().split()[1])
+        headers = {}
+        while (line := self._file.readline().strip()) != b"":
+            name, _, value = line.decode().partition(": ")
+            headers[name.lower()] = value
+        return status, headers, self._file.read(int(headers["content-length"]))
+
+    def is_closed(self):
+        return self._file.read(1) == b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+        self.socket.close()
+
+
+@pytest.fixture(scope="module")
+def device(server):
+    """Return a device's id and its key, known to the server already."""
+    device_id, key = server.add_device("Connection")
+    assert server.post(key, READING).status == 201
+    return device_id, key
+
+
+@pytest.fixture
+def key(device):
+    return device[1]
+
+
+@pytest.fixture
+def line(server):
+    with Line(server) as made:
+        yield made
+
+
+def stored(server, device):
+    with sqlite3.connect(server.data_dir / "wattkeep.sqlite3") as db:
+        query = "SELECT count(*) FROM monitoring_energyreading WHERE device_id=?"
+        return db.execute(query, [device[0]]).fetchone()[0]
+
+
+def test_both_ways_say_the_same(line, key):
+    line.send(post(key))
+    short = line.answer()
+    line.send(post(key, extra=b"X-Anything: 1\r\n"))
+    general = line.answer()
+
+    without_id = [
+        (status, headers | {"date": ""}, re.sub(rb"\d{13}", b"", body))
+        for status, headers, body in (short, general)
+    ]
+    assert without_id[0] == without_id[1]
+    assert short[0] == 201
+    assert short[1]["date"].endswith(" GMT")
+    assert json.loads(short[2])["reading_id"] < json.loads(general[2])["reading_id"]
+
+
+@pytest.mark.parametrize("cut", [1, 20, 60, 130, 180, 240])
+def test_a_request_may_come_in_pieces(line, key, cut):
+    data = post(key)
+    line.send(data[:cut])
+    time.sleep(0.05)  # only so that the pieces arrive apart; they may as well arrive together
+    line.send(data[cut:])
+
+    assert line.answer()[0] == 201
+    line.send(post(key))
+    assert line.answer()[0] == 201
+
+
+def test_requests_may_pile_up_and_are_answered_in_order(server, device, line):
+    before = stored(server, device)
+    kinds = [post(device[1]), post("unknown_key"), post(device[1], extra=b"X-Other: 1\r\n")] * 5
+    line.send(b"".join(kinds))
+
+    statuses = [line.answer()[0] for _ in kinds]
+
+    assert statuses == [201, 401, 201] * 5
+    assert stored(server, device) == before + 10
+
+
+def test_a_request_may_come_while_another_is_written(server, device, line):
+    before = stored(server, device)
+    for _ in range(50):
+        line.send(post(device[1]))
+
+    answers = [line.answer() for _ in range(50)]
+
+    assert [status for status, _, _ in answers] == [201] * 50
+    ids = [json.loads(body)["reading_id"] for _, _, body in answers]
+    assert ids == sorted(set(ids))
+    assert stored(server, device) == before + 50
+
+
+def test_pages_and_posts_share_a_connection(line, key):
+    page = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    statuses = []
+    for data in (post(key), page, post(key), page, page, post(key)):
+        line.send(data)
+        statuses.append(line.answer()[0])
+
+    assert statuses == [201, 200, 201, 200, 200, 201]
+
+
+def test_what_the_short_way_does_not_take_is_refused_in_full(line, key):
+    line.send(post(key, b'{"voltage": 230}'))
+    status, _, body = line.answer()
+
+    assert status == 400
+    assert "current" in json.loads(body)
+    line.send(post(key))
+    assert line.answer()[0] == 201
+
+
+def test_a_client_that_leaves_loses_nobody_elses_reading(server, device):
+    for _ in range(20):
+        with Line(server) as leaving:
+            leaving.send(post(device[1]))
+    with Line(server) as staying:
+        staying.send(post(device[1]))
+        assert staying.answer()[0] == 201
+
+
+def test_a_head_that_never_ends_is_cut_off(line):
+    line.send(b"GET / HTTP/1.1\r\nX-Long: ")
+
+    with pytest.raises(ConnectionError):
+        line.send(b"a" * 2**26)
+
+
+def test_two_lengths_are_not_taken_for_one(line, key):
+    body = b"Content-Length: 5\r\n"
+    line.send(post(key, extra=body))
+
+    assert line.answer()[0] == 400
+    assert line.is_closed()
+
+
+class Quick(Connection):
+    idle_s = 0.2
+
+
+async def answer_ok(scope, receive, send):
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": LENGTH})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+answer_ok.plain_posts = None
+LENGTH = [(b"content-length", b"2")]
+
+
+async def closed_after(first, second=b""):
+    """Return what a server that waits 0.2 s for the next request answers before it hangs up."""
+    config = uvicorn.Config(
+        answer_ok,
+        http=Quick,
+        ws="none",
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(server._serve([listener]))
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(first)
+        if second:
+            await reader.readuntil(b"ok")
+            writer.write(second)
+        async with asyncio.timeout(PATIENCE_S):
+            rest = await reader.read()
+        writer.close()
+        server.should_exit = True
+        await serving
+    return rest
+
+
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(b"", b"", id="never said anything"),
+        pytest.param(b"GET / HT", b"", id="stopped in a head"),
+        pytest.param(post("key")[:-1], b"", id="stopped in a plain post"),
+        pytest.param(GET, b"GET /", id="stopped in a later request"),
+    ],
+)
+def test_a_connection_without_requests_is_closed(first, second):
+    assert asyncio.run(closed_after(first, second)) == b""
