@@ -64,7 +64,7 @@ def test_a_backup_under_load_restores_to_what_was_acknowledged(places, tmp_path)
     folder = tmp_path / "backups"
     acknowledged = []
     stop = threading.Event()
-    with Running(tmp_path / "old", **old) as running:
+    with Running(tmp_path / "old", **old, WATTKEEP_DEVICE_RATE_PER_S="0") as running:
         running.add_user("ada")
         _, key = running.add_device("House")
 

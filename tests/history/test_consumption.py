@@ -18,7 +18,7 @@ from wattkeep.domain.slots import SLOT_MS
 from wattkeep.history.consumption import Energy, consumption, recent_use, used_between
 from wattkeep.ledger.update import update_device
 from wattkeep.monitoring.devices import create_device
-from wattkeep.monitoring.models import EnergyReading, EnergySlot, MeterEvent
+from wattkeep.monitoring.models import EnergyReading, EnergySlot, LedgerState, MeterEvent
 from wattkeep.sim.formats import read_samples
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +130,7 @@ def test_figures_are_the_same_before_and_after_the_ledger_has_run(device, steps,
     EnergyReading.objects.all().delete()
     EnergySlot.objects.all().delete()
     MeterEvent.objects.all().delete()
+    LedgerState.objects.all().delete()
     at, wh, points = MIDNIGHT, 70_000, []
     for seconds, rise in steps:
         at, wh = at + timedelta(seconds=seconds), max(0, wh + rise)
