@@ -25,7 +25,7 @@ function keep(name, content) {
 async function buildScripts() {
   const result = await esbuild.build({
     absWorkingDir: here,
-    entryPoints: ["base.js", "dashboard.js", "devices.js"].map((name) => `src/${name}`),
+    entryPoints: ["base.js", "channels.js", "dashboard.js", "devices.js", "report.js", "rule.js"].map((name) => `src/${name}`),
     outdir: draft,
     entryNames: "[name]-[hash]",
     chunkNames: "part-[hash]",

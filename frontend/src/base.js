@@ -2,6 +2,7 @@
 import { keepAges } from "./ago.js";
 import { watchCopyButtons } from "./copy.js";
 import { closeMenus } from "./menus.js";
+import { isSwitchedOn } from "./noticing.js";
 import { watchThemeButtons } from "./theme.js";
 import { fillTimeZone } from "./zone.js";
 
@@ -10,3 +11,4 @@ closeMenus();
 watchCopyButtons();
 fillTimeZone();
 keepAges();
+if (isSwitchedOn()) import("./notices.js").then(({ showNotices }) => showNotices());

@@ -16,7 +16,7 @@ from django.conf import settings
 from wattkeep.pages import Pages
 
 # isort: split
-from wattkeep.alerts.high_power import HighPowerWatch
+from wattkeep.alerts.watch import Watch
 from wattkeep.api.live import PATH as LIVE_PATH
 from wattkeep.api.live import LiveSocket, Lookout
 from wattkeep.ingest.endpoint import PATHS, IngestEndpoint, send_json
@@ -52,7 +52,7 @@ class Application:
         self._pages = Pages(PAGES_AT_ONCE)
         self._page_turns = asyncio.Semaphore(PAGES_AT_ONCE)
         self._pages_waiting = 0
-        self._watch = HighPowerWatch(settings.HIGH_POWER_W)
+        self._watch = Watch()
         self._hub = Hub()
         self._lookout = Lookout(self._hub)
         self._live_socket = LiveSocket.as_asgi(hub=self._hub, lookout=self._lookout)

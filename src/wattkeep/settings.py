@@ -164,6 +164,13 @@ except ValueError as error:
 # Off where something else runs the periodic tasks (`wattkeep.tasks`).
 TICKER = _flag("WATTKEEP_TICKER", default=True)
 
+# By which address people reach this installation: what links in messages begin with.
+PUBLIC_URL = os.environ.get("WATTKEEP_PUBLIC_URL", "").strip().rstrip("/")
+if PUBLIC_URL and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", PUBLIC_URL):
+    raise ImproperlyConfigured(
+        f"WATTKEEP_PUBLIC_URL={PUBLIC_URL!r}: write an address such as https://energy.example.org."
+    )
+
 # -- Django -----------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -256,7 +263,10 @@ SPECTACULAR_SETTINGS = {
         "wattkeep.api.schema.add_ingest",
         "wattkeep.api.board_schema.add_board",
     ],
-    "ENUM_NAME_OVERRIDES": {"EventKindEnum": "wattkeep.monitoring.models.MeterEvent.Kind"},
+    "ENUM_NAME_OVERRIDES": {
+        "EventKindEnum": "wattkeep.monitoring.models.MeterEvent.Kind",
+        "SeverityEnum": "wattkeep.monitoring.models.Severity",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

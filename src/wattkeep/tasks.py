@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from wattkeep.alerts.outbox import deliver_due
+from wattkeep.alerts.reports_queue import queue_reports
+from wattkeep.alerts.sweep import sweep
 from wattkeep.backups.schedule import backup_if_due
 from wattkeep.ledger.retention import drop_days
 from wattkeep.ledger.sealing import SealedDay, seal_days
@@ -53,6 +56,9 @@ def sweep_lost_rows(_now: datetime) -> list[int]:
 
 
 TASKS = (
+    Task("alerts", timedelta(seconds=5), sweep),
+    Task("notifications", timedelta(seconds=5), deliver_due),
+    Task("reports", timedelta(minutes=5), queue_reports),
     Task("ledger", timedelta(seconds=30), update_each_due),
     Task("sealing", timedelta(hours=1), seal_each_due),
     Task("retention", timedelta(days=1), drop_days),

@@ -128,10 +128,12 @@ def test_silent_meter_is_told_by_the_server(page, device):
 
 
 def test_alert_appears_and_goes(page, device):
-    device.post()
+    device.post(age_s=60)
     page.goto(device.page)
     expect(page.get_by_text("Nothing needs your attention.")).to_be_visible()
 
+    # Over the limit for longer than the rule's hold.
+    device.post(current=27, power=6100.0, age_s=40)
     device.post(current=27, power=6100.0)
     expect(page.locator("[data-alert]")).to_have_count(0)
     link = page.get_by_role("link", name="Open alerts: 1")

@@ -42,7 +42,9 @@ def test_only_the_api_docs_may_style_inline(owner, as_owner):
 @pytest.mark.parametrize("name", FILES)
 def test_template_has_nothing_inline(name):
     text = get_template(name).template.source
+    # Mail programs show no other styles; the preview of a mail has a policy of its own.
+    styles = "" if name.startswith("mail/") else r"<style|\sstyle=|"
 
-    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", text)
+    assert not re.search(styles + r"<script>|\son\w+=|javascript:", text)
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text))
     assert not re.search(r"""(?:src|href)=["']https?:""", text)

@@ -1,1 +1,1 @@
-"""Rules against readings, and the incidents they open and close."""
+"""Rules against readings, the incidents they open and close, and who is told of them."""

@@ -178,9 +178,9 @@ def look(device_ids: list[int], *, complete: bool) -> dict[int, Seen]:
     devices = list(Device.objects.filter(pk__in=device_ids).select_related("site"))
     presences = presences_of(devices, now)
     alerts: dict[int, dict[int, Message]] = {device.pk: {} for device in devices}
-    for alert in Alert.objects.filter(device_id__in=device_ids, is_resolved=False):
+    for alert in Alert.objects.filter(device__in=devices, is_resolved=False):
         row = {"type": "alert", "device": alert.device_id, **alert_row(alert)}
-        alerts[alert.device_id][alert.pk] = row
+        alerts[alert.device_id or 0][alert.pk] = row
     seen = {}
     for device in devices:
         presence = presences[device.pk]

@@ -3,7 +3,16 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from wattkeep.api import board, board_views, correction_views, exports, figure_views, views
+from wattkeep.api import (
+    alert_views,
+    board,
+    board_views,
+    channel_views,
+    correction_views,
+    exports,
+    figure_views,
+    views,
+)
 
 app_name = "api"
 
@@ -86,6 +95,35 @@ urlpatterns = [
     ),
     path("board/sync/", board.sync, name="board-sync"),
     path("board/file/", board.file, name="board-file"),
+    path("v1/alerts/", alert_views.IncidentsView.as_view(), name="alerts"),
+    path("v1/alerts/<int:alert_id>/", alert_views.IncidentView.as_view(), name="alert"),
+    path(
+        "v1/alerts/<int:alert_id>/acknowledge/",
+        alert_views.AcknowledgeView.as_view(),
+        name="alert-acknowledge",
+    ),
+    path("v1/alerts/<int:alert_id>/snooze/", alert_views.SnoozeView.as_view(), name="alert-snooze"),
+    path(
+        "v1/alerts/<int:alert_id>/resolve/", alert_views.ResolveView.as_view(), name="alert-resolve"
+    ),
+    path("v1/rules/", alert_views.RulesView.as_view(), name="rules"),
+    path("v1/rules/preview/", alert_views.RulePreviewView.as_view(), name="rule-preview"),
+    path("v1/rules/propose/", alert_views.RuleProposeView.as_view(), name="rule-propose"),
+    path("v1/rules/<int:rule_id>/", alert_views.RuleView.as_view(), name="rule"),
+    path("v1/channels/", channel_views.ChannelsView.as_view(), name="channels"),
+    path("v1/channels/<int:channel_id>/", channel_views.ChannelView.as_view(), name="channel"),
+    path(
+        "v1/channels/<int:channel_id>/test/",
+        channel_views.ChannelTestView.as_view(),
+        name="channel-test",
+    ),
+    path("v1/notifications/", channel_views.NotificationsView.as_view(), name="notifications"),
+    path("v1/notifications/browser/", channel_views.NoticesView.as_view(), name="notices"),
+    path(
+        "v1/notifications/<int:notification_id>/retry/",
+        channel_views.NotificationRetryView.as_view(),
+        name="notification-retry",
+    ),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
 ]

@@ -9,6 +9,7 @@ from django.db import transaction
 from wattkeep.domain.keys import key_hash, key_prefix, new_key, signing_key
 from wattkeep.monitoring.accounts import create_home
 from wattkeep.monitoring.models import Device, KeyChange, Site
+from wattkeep.monitoring.rules import make_default_rules
 from wattkeep.monitoring.secrets import encrypt
 
 if TYPE_CHECKING:
@@ -26,13 +27,15 @@ def create_device(
     if site is None:
         site = Site.objects.filter(owner=user).order_by("id").first() or create_home(user)
     key = new_key()
-    device = Device.objects.create(
-        user=user,
-        site=site,
-        name=name,
-        **_kept_of(key),
-        **fields,
-    )
+    with transaction.atomic():
+        device = Device.objects.create(
+            user=user,
+            site=site,
+            name=name,
+            **_kept_of(key),
+            **fields,
+        )
+        make_default_rules([device])
     return device, key
 
 
@@ -74,9 +77,10 @@ def provide_devices(user: User, names: list[str], *, interval_s: int) -> list[st
             unique_fields=["id"],
             update_fields=renewed,
         )
-        Device.objects.bulk_create(
+        made = Device.objects.bulk_create(
             [device for name, device in devices.items() if name not in known]
         )
+        make_default_rules(made)
         KeyChange.note()
     return [keys[name] for name in names]
 

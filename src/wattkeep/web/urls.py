@@ -3,7 +3,18 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from wattkeep.web.views import accounts, boards, dashboard, devices, mending, sites
+from wattkeep.web.views import (
+    accounts,
+    boards,
+    channels,
+    dashboard,
+    devices,
+    incidents,
+    mending,
+    reports,
+    rules,
+    sites,
+)
 from wattkeep.web.views.icons import favicon
 
 app_name = "web"
@@ -35,4 +46,24 @@ urlpatterns = [
         mending.correction_undo,
         name="correction_undo",
     ),
+    path("alerts/", incidents.incident_list, name="alerts"),
+    path("alerts/<int:alert_id>/", incidents.incident, name="alert"),
+    path("alerts/<int:alert_id>/act/", incidents.incident_act, name="alert_act"),
+    path(
+        "alerts/undelivered/<int:notification_id>/",
+        incidents.undelivered_act,
+        name="undelivered_act",
+    ),
+    path("alerts/rules/", rules.rule_list, name="rules"),
+    path("alerts/rules/add/", rules.rule_add, name="rule_add"),
+    path("alerts/rules/<int:rule_id>/", rules.rule_edit, name="rule_edit"),
+    path("alerts/rules/<int:rule_id>/switch/", rules.rule_switch, name="rule_switch"),
+    path("alerts/channels/", channels.channel_list, name="channels"),
+    path("alerts/channels/add/<slug:way>/", channels.channel_add, name="channel_add"),
+    path("alerts/channels/<int:channel_id>/", channels.channel_edit, name="channel_edit"),
+    path("alerts/channels/<int:channel_id>/act/", channels.channel_act, name="channel_act"),
+    path("alerts/reports/", reports.report, name="report"),
+    path("alerts/reports/mail/", reports.report_mail, name="report_mail"),
+    path("alerts/reports/send/", reports.report_send, name="report_send"),
+    path("l/<str:token>/", incidents.link, name="link"),
 ]

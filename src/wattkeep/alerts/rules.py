@@ -1,0 +1,165 @@
+"""Rules as they are judged: rows of the database made ready for one device's readings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+
+from wattkeep.domain.incidents import Limits, Phase
+from wattkeep.domain.presence import MISSED_REPORTS, MOST_QUIET_S
+from wattkeep.domain.readings import Reading
+from wattkeep.monitoring.models import AlertRule, Device
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from django.db.models import QuerySet
+
+    from wattkeep.domain.incidents import State
+
+Metric = AlertRule.Metric
+READING_METRICS = (
+    Metric.POWER,
+    Metric.VOLTAGE,
+    Metric.CURRENT,
+    Metric.POWER_FACTOR,
+    Metric.FREQUENCY_OFF,
+)
+# What nobody can set: the counter's falls are judged by the counter's own rules.
+COLUMNS = {metric: str(metric) for metric in READING_METRICS} | {Metric.FREQUENCY_OFF: "frequency"}
+POSITIONS = {str(metric): Reading._fields.index(column) for metric, column in COLUMNS.items()}
+# From this hold on a rule is not followed reading by reading.
+SLOW_HOLD_MS = 300_000
+# Below it 50 Hz are nearer, above it 60.
+MIDDLE_HZ = 55.0
+# Less than two intervals have no room for a reading between them.
+SEAMLESS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRule:
+    """A rule on what readings show, for one device."""
+
+    row: AlertRule
+    limits: Limits
+    interval_ms: int = 0
+
+    @property
+    def is_slow(self) -> bool:
+        """Tell whether its hold is so long that looking back beats following every reading."""
+        return self.limits.hold_ms >= SLOW_HOLD_MS
+
+    def earliest_ms(self, state: State) -> int:
+        """Return before when a rule that is not open cannot open, whatever is measured."""
+        is_rising = state.phase is Phase.RISING
+        return (state.since_ms if is_rising else state.last_ms) + self.limits.hold_ms
+
+    def is_seamless(self, before_ms: int, at_ms: int) -> bool:
+        """Tell whether nobody else can have stored a reading between two that are judged."""
+        return not self.is_slow and at_ms - before_ms <= SEAMLESS * self.interval_ms
+
+    def may_break(self, readings: Sequence[Reading]) -> bool:
+        """Tell quickly that none of many readings breaks it; True where one may."""
+        index = POSITIONS[self.row.metric]
+        values = [one[index] for one in readings]
+        if self.row.metric == Metric.FREQUENCY_OFF:
+            lowest, highest = min(values), max(values)
+            # Only between two frequencies on the same side is nothing further off than both.
+            if not self.limits.is_above or not (lowest > MIDDLE_HZ or highest < MIDDLE_HZ):
+                return True
+            values = [frequency_off(lowest), frequency_off(highest)]
+        # A value that is no number is none of the two, and looked at one by one.
+        if self.limits.is_above:
+            return not max(values) <= self.limits.threshold
+        return not min(values) >= self.limits.threshold
+
+    def value_of(self, reading: Reading) -> float | None:
+        """Return what is judged of a reading; None where the rule does not look."""
+        return self.value(reading.power, getattr(reading, COLUMNS[Metric(self.row.metric)]))
+
+    def value(self, power_w: float, measured: float) -> float | None:
+        """Return what is judged of a power and the rule's own column."""
+        least_w = self.row.only_above_w
+        if least_w is not None and not power_w >= least_w:
+            return None
+        return frequency_off(measured) if self.row.metric == Metric.FREQUENCY_OFF else measured
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedDevice:
+    """A device with what is judged of its readings."""
+
+    device: Device
+    rules: tuple[ReadingRule, ...]
+    counter_rules: tuple[AlertRule, ...] = ()
+    # Rules whose threshold waits for the device's first readings.
+    unfitted: tuple[AlertRule, ...] = field(default=())
+
+
+def frequency_off(hertz: float) -> float:
+    """Return the distance from 50 or 60 Hz, whichever is nearer."""
+    return round(min(abs(hertz - 50.0), abs(hertz - 60.0)), 6)
+
+
+def most_gap_ms(interval_s: int) -> int:
+    """Return after how long without a reading nothing is known of the time between."""
+    return 1000 * max(MISSED_REPORTS * interval_s, MOST_QUIET_S)
+
+
+def limits_of(rule: AlertRule, interval_s: int) -> Limits:
+    """Return what a rule with a threshold demands of a device that reports so often."""
+    threshold = math.inf if rule.threshold is None else rule.threshold
+    recovery = threshold if rule.recovery_threshold is None else rule.recovery_threshold
+    return Limits(
+        threshold=threshold,
+        recovery=recovery,
+        is_above=rule.comparison == AlertRule.Comparison.ABOVE,
+        hold_ms=rule.hold_s * 1000,
+        recovery_hold_ms=rule.recovery_hold_s * 1000,
+        most_gap_ms=most_gap_ms(interval_s),
+    )
+
+
+def rules_of(user: Any) -> QuerySet[AlertRule]:
+    """Return the rules `user` may see, of their devices and sites."""
+    own = Q(device__user=user) | Q(site__owner=user)
+    return AlertRule.objects.filter(own).select_related("device__site", "site")
+
+
+def watched_devices(device_ids: Iterable[int]) -> dict[int, WatchedDevice]:
+    """Return device id → what is judged of its readings, in two queries."""
+    devices = {
+        one.pk: one for one in Device.objects.filter(pk__in=device_ids).select_related("site")
+    }
+    sites = {device.site_id for device in devices.values()}
+    rows = AlertRule.objects.filter(
+        Q(device_id__in=devices) | Q(site_id__in=sites),
+        is_enabled=True,
+        metric__in=[*READING_METRICS, Metric.COUNTER],
+    )
+    of_device: dict[int, list[AlertRule]] = {pk: [] for pk in devices}
+    of_site: dict[int, list[AlertRule]] = {pk: [] for pk in sites}
+    for row in rows:
+        (of_device[row.device_id] if row.device_id else of_site[row.site_id or 0]).append(row)
+    return {
+        pk: _watched(device, of_device[pk] + of_site[device.site_id])
+        for pk, device in devices.items()
+    }
+
+
+def _watched(device: Device, rows: list[AlertRule]) -> WatchedDevice:
+    on_readings = [row for row in rows if row.metric != Metric.COUNTER]
+    return WatchedDevice(
+        device,
+        rules=tuple(
+            ReadingRule(row, limits_of(row, device.interval_s), device.interval_s * 1000)
+            for row in on_readings
+            if row.threshold is not None
+        ),
+        counter_rules=tuple(row for row in rows if row.metric == Metric.COUNTER),
+        unfitted=tuple(row for row in on_readings if row.threshold is None and row.device_id),
+    )

@@ -1,0 +1,147 @@
+"""What follows each commit: calm readings pass at once, the others are judged on a thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from django.db import close_old_connections, connection
+
+from wattkeep.alerts.bands import last_calm
+from wattkeep.alerts.judging import Judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from wattkeep.alerts.bands import Band, Newest
+    from wattkeep.domain.readings import Reading
+
+logger = logging.getLogger(__name__)
+
+RECALL_EVERY_S = 5.0
+# Readings that wait to be judged; beyond that the oldest are let go. Those that come later lead
+# back to them: what opens an incident is judged by what is stored.
+MOST_WAITING = 200_000
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Watch:
+    """Judges each commit's readings by their devices' rules.
+
+    `judge_later` runs on the event loop and must return at once. For each device it knows a band
+    of values inside which nothing can change, so that calm readings cost a few comparisons and
+    no acknowledgement waits. The rest goes to a thread. A device whose readings wait there has no
+    band until they are judged, so nothing overtakes.
+    """
+
+    def __init__(
+        self,
+        clock_s: Callable[[], float] = time.monotonic,
+        now_ms: Callable[[], int] = _now_ms,
+    ) -> None:
+        self._clock_s = clock_s
+        self._judge = Judge(now_ms, clock_s)
+        self._bands: dict[int, Band] = {}
+        self._newest: dict[int, Newest] = {}
+        self._waiting: dict[int, list[Reading]] = {}
+        self._waiting_count = 0
+        self._is_judging = False
+        self._recall_at_s = 0.0
+        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "wattkeep-alerts")
+
+    def judge_later(self, readings: Sequence[Reading]) -> None:
+        """Let calm readings pass and queue the others; return at once."""
+        is_due = self._clock_s() >= self._recall_at_s
+        with self._lock:
+            for device_id, run in groupby(readings, itemgetter(0)):
+                self._take(device_id, list(run))
+            if not (self._waiting or is_due) or self._is_judging:
+                return
+            self._is_judging = True
+        self._thread.submit(self._judge_waiting)
+
+    def judge_now(self, readings: Sequence[Reading]) -> None:
+        """Judge readings here and now, as `judge_later` has the thread do it."""
+        with self._lock:
+            for device_id, run in groupby(readings, itemgetter(0)):
+                self._take(device_id, list(run))
+        self._work()
+
+    def close(self) -> None:
+        """Judge what waits, then stop."""
+        self._thread.submit(connection.close)
+        self._thread.shutdown(wait=True)
+
+    def _take(self, device_id: int, run: Sequence[Reading]) -> None:
+        band = self._bands.get(device_id)
+        if band is not None:
+            newest = last_calm(run, band, self._newest[device_id])
+            if newest is not None:
+                self._newest[device_id] = newest
+                return
+            del self._bands[device_id]
+        self._waiting.setdefault(device_id, []).extend(run)
+        self._waiting_count += len(run)
+        while self._waiting_count > MOST_WAITING and len(self._waiting) > 1:
+            self._waiting_count -= len(self._waiting.pop(next(iter(self._waiting))))
+
+    def _judge_waiting(self) -> None:
+        close_old_connections()
+        self._work()
+
+    def _work(self) -> None:
+        while True:
+            if self._clock_s() >= self._recall_at_s:
+                self._recall()
+            with self._lock:
+                waiting, self._waiting, self._waiting_count = self._waiting, {}, 0
+                self._is_judging = bool(waiting)
+            if not waiting:
+                return
+            self._learn(waiting)
+            for device_id, readings in waiting.items():
+                self._judge_device(device_id, readings)
+
+    def _learn(self, device_ids: Iterable[int]) -> None:
+        try:
+            self._judge.learn(device_ids)
+        except Exception:
+            logger.exception("rules and incidents could not be read; tried again in a moment")
+            connection.close()
+
+    def _judge_device(self, device_id: int, readings: list[Reading]) -> None:
+        try:
+            self._judge.judge(device_id, readings, self._newest.get(device_id))
+            calm = self._judge.calm_of(device_id)
+        except Exception:
+            # Whatever it is, later readings must still be judged.
+            logger.exception("alerts could not be written; the next reading tries again")
+            self._recall_at_s = 0.0
+            connection.close()
+            return
+        with self._lock:
+            # What came meanwhile comes first: only after it may anything pass.
+            if calm is not None and device_id not in self._waiting:
+                self._bands[device_id], self._newest[device_id] = calm
+
+    def _recall(self) -> None:
+        self._recall_at_s = self._clock_s() + RECALL_EVERY_S
+        try:
+            news, have_rules_changed = self._judge.recall()
+        except Exception:
+            logger.exception("rules and incidents could not be read; tried again in a moment")
+            connection.close()
+            return
+        with self._lock:
+            gone = list(self._bands) if have_rules_changed else news
+            for device_id in gone:
+                self._bands.pop(device_id, None)

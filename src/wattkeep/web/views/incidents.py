@@ -1,0 +1,183 @@
+"""Incidents: what is open, what was, what people do about them, and links out of messages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.auth import get_user_model
+from django.contrib.auth.decorators import login_required
+from django.db.models import Q
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from wattkeep.alerts import notify_links as links
+from wattkeep.alerts.incidents import acknowledge, incidents_of, resolve, snooze
+from wattkeep.alerts.notify import site_of
+from wattkeep.alerts.outbox_state import dismiss, notifications_of, retry, undelivered_of
+from wattkeep.api.access import devices_of
+from wattkeep.web.alert_wording import facts, moment_text, show_incident, show_told
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from django.contrib.auth.models import User
+    from django.http import HttpRequest, HttpResponse
+
+    from wattkeep.monitoring.models import Alert
+
+OPEN_SHOWN, PAST_SHOWN, UNDELIVERED_SHOWN = 100, 25, 10
+SNOOZES = ((1, "1 hour"), (4, "4 hours"), (24, "1 day"), (168, "1 week"))
+
+
+@never_cache
+@login_required
+@require_safe
+def incident_list(request: HttpRequest) -> HttpResponse:
+    """Show what is open, what is over, and messages that did not get through."""
+    now = timezone.now()
+    own = incidents_of(request.user)
+    devices = list(devices_of(request.user))
+    chosen = _number(request.GET.get("device"))
+    if chosen is not None and any(device.pk == chosen for device in devices):
+        own = own.filter(device_id=chosen)
+    else:
+        chosen = None
+    past = own.filter(is_resolved=True)
+    before = _number(request.GET.get("before"))
+    if before is not None:
+        edge = past.filter(pk=before).order_by().values("created_at")
+        past = past.filter(Q(created_at__lt=edge[:1]) | Q(created_at=edge[:1], pk__lt=before))
+    shown = list(past[: PAST_SHOWN + 1])
+    is_open = [] if before else own.filter(is_resolved=False)[:OPEN_SHOWN]
+    undelivered = undelivered_of(request.user, now)[:UNDELIVERED_SHOWN]
+    context = {
+        "open": [show_incident(alert, now) for alert in is_open],
+        "past": [show_incident(alert, now) for alert in shown[:PAST_SHOWN]],
+        "older": shown[PAST_SHOWN - 1].pk if len(shown) > PAST_SHOWN else None,
+        "before": before,
+        "undelivered": [] if before else list(undelivered),
+        "devices": devices,
+        "chosen": chosen,
+        "snoozes": SNOOZES,
+        "has_channel": request.user.channels.filter(is_enabled=True).exists(),  # type: ignore[union-attr]  # login_required
+        "now": now,
+    }
+    return render(request, "web/alerts/incidents.html", context)
+
+
+@never_cache
+@login_required
+@require_safe
+def incident(request: HttpRequest, alert_id: int) -> HttpResponse:
+    """Show one incident, who was told of it and what people did."""
+    alert = get_object_or_404(incidents_of(request.user), pk=alert_id)
+    now, zone = timezone.now(), site_of(alert).zone
+    told = notifications_of(request.user).filter(alert=alert).order_by("pk")
+    context = {
+        "one": show_incident(alert, now),
+        "facts": facts(alert, now),
+        "told": [show_told(row, zone) for row in told],
+        "snoozes": SNOOZES,
+        "now": now,
+    }
+    return render(request, "web/alerts/incident.html", context)
+
+
+@login_required
+@require_POST
+def incident_act(request: HttpRequest, alert_id: int) -> HttpResponse:
+    """Acknowledge, snooze or resolve an incident."""
+    alert = get_object_or_404(incidents_of(request.user), pk=alert_id)
+    user: User = request.user  # type: ignore[assignment]  # login_required
+    messages.success(request, _act(alert, user, request.POST, timezone.now()))
+    return redirect(_back(request))
+
+
+@login_required
+@require_POST
+def undelivered_act(request: HttpRequest, notification_id: int) -> HttpResponse:
+    """Try a message again, or put it away."""
+    row = get_object_or_404(notifications_of(request.user), pk=notification_id)
+    if request.POST.get("do") == "dismiss":
+        dismiss(row, timezone.now())
+    elif retry(row, timezone.now()):
+        messages.success(request, f"Trying {row.channel.name} again.")
+    return redirect("web:alerts")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def link(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask whether to do what a message's link does; do it when asked to.
+
+    Opening it changes nothing: mail scanners and previews open every link.
+    """
+    try:
+        wanted = links.read(token)
+    except links.LinkExpiredError:
+        return render(request, "web/alerts/link_over.html", {"is_expired": True}, status=410)
+    except links.LinkInvalidError:
+        return render(request, "web/alerts/link_over.html", status=404)
+    user = get_user_model().objects.filter(pk=wanted.user_id, is_active=True).first()
+    if user is None:
+        return render(request, "web/alerts/link_over.html", status=404)
+    now = timezone.now()
+    found = list(incidents_of(user).filter(pk__in=wanted.alert_ids))
+    if request.method == "POST":
+        values = {"do": wanted.deed, "hours": request.POST.get("hours")}
+        for alert in found:
+            if not alert.is_resolved:
+                _act(alert, user, values, now)
+    context = {
+        "deed": wanted.deed,
+        "is_done": request.method == "POST",
+        "incidents": [show_incident(alert, now) for alert in found],
+        "is_open": any(not alert.is_resolved for alert in found),
+        "snoozes": SNOOZES,
+    }
+    response = render(request, "web/alerts/link.html", context)
+    # The address is a key: it goes to nobody else, and into no index.
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _act(alert: Alert, user: User, values: Mapping[str, Any], now: datetime) -> str:
+    """Do what a form asks for; return it in words."""
+    deed = str(values.get("do"))
+    if deed == "acknowledge":
+        acknowledge(alert, user, now)
+        return "Acknowledged: you get no more messages about it but that it is over."
+    if deed.startswith("snooze"):
+        # A button of the menu says it by itself: snooze-4.
+        hours = _hours(deed.partition("-")[2] or values.get("hours"))
+        until = now + timedelta(hours=hours)
+        snooze(alert, user, until, now)
+        return f"Snoozed until {moment_text(until, site_of(alert).zone)}."
+    if deed == "resolve":
+        resolve(alert, user, now)
+        return "Resolved. It opens again only after it has been over."
+    raise Http404
+
+
+def _hours(text: object) -> int:
+    hours = _number(text)
+    return hours if hours in dict(SNOOZES) and hours is not None else SNOOZES[0][0]
+
+
+def _number(text: object) -> int | None:
+    return int(str(text)) if str(text).isdecimal() and len(str(text)) < 19 else None  # noqa: PLR2004 - 64 bits
+
+
+def _back(request: HttpRequest) -> str:
+    """Return the page the form was on."""
+    address = request.POST.get("next", "")
+    is_ours = address.startswith("/alerts/") and url_has_allowed_host_and_scheme(address, None)
+    return address if is_ours else "/alerts/"

@@ -1,0 +1,179 @@
+"""Rules: what is watched, changed, tried on the last 30 days."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from wattkeep.alerts.incidents import retire
+from wattkeep.alerts.preview import RECOVERY_SHARE, preview, propose
+from wattkeep.alerts.rules import READING_METRICS, Metric, rules_of
+from wattkeep.api.access import devices_of
+from wattkeep.api.alert_views import preview_payload
+from wattkeep.monitoring.models import AlertRule, Severity, Site
+from wattkeep.web.alert_wording import (
+    TONES,
+    episode_lines,
+    quiet_text,
+    recovery_sentence,
+    rule_sentence,
+)
+from wattkeep.web.rule_forms import RuleForm
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse, QueryDict
+
+    from wattkeep.monitoring.models import Device
+
+NO_PROPOSAL = "There is no limit to suggest: that takes a week of readings of this kind."
+# Fields that share a line with the next one of them.
+NARROW = (
+    "comparison", "threshold", "recovery_threshold", "recovery_hold_s", "quiet_from", "quiet_until",
+)  # fmt: skip
+TRIED_METRICS = {*READING_METRICS, Metric.OFFLINE}
+
+
+@never_cache
+@login_required
+@require_safe
+def rule_list(request: HttpRequest) -> HttpResponse:
+    """Show the rules of each site and device."""
+    rules = rules_of(request.user).order_by("device__name", "device_id", "site__name", "id")
+    groups = []
+    for place, members in groupby(rules, key=lambda rule: rule.device or rule.site):
+        groups.append((place, [_shown(rule) for rule in members]))
+    has_devices = devices_of(request.user).exists()
+    context = {"groups": groups, "has_devices": has_devices}
+    return render(request, "web/alerts/rules.html", context)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def rule_add(request: HttpRequest) -> HttpResponse:
+    """Make a rule."""
+    return _edit(request, AlertRule(metric=Metric.POWER, recovery_hold_s=600, hold_s=30))
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def rule_edit(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """Change a rule."""
+    return _edit(request, get_object_or_404(rules_of(request.user), pk=rule_id))
+
+
+@login_required
+@require_POST
+def rule_switch(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """Switch a rule on or off, or delete it."""
+    rule = get_object_or_404(rules_of(request.user), pk=rule_id)
+    deed = request.POST.get("do")
+    if deed == "delete":
+        retire(rule, timezone.now())
+        rule.delete()
+        messages.success(request, f"{rule.name} is deleted; its incidents stay.")
+    elif deed in {"on", "off"}:
+        rule.is_enabled = deed == "on"
+        rule.save()
+        if not rule.is_enabled:
+            retire(rule, timezone.now())
+        messages.success(request, f"{rule.name} is {deed}.")
+    return redirect("web:rules")
+
+
+def _edit(request: HttpRequest, rule: AlertRule) -> HttpResponse:
+    devices = list(devices_of(request.user))
+    if not devices:
+        return redirect("web:rules")
+    sites = Site.objects.filter(owner=request.user)  # type: ignore[misc]  # login_required
+    title, is_new = rule.name, not rule.pk
+    initial = {"place": f"device-{request.GET.get('device', devices[0].pk)}"} if is_new else {}
+    data: QueryDict | None = request.POST or None
+    deed = request.POST.get("do", "")
+    note = ""
+    if deed == "propose":
+        data = _with_proposal(request.POST, devices)
+        note = NO_PROPOSAL if data is None else ""
+        data = data or request.POST
+    form = RuleForm(data, instance=rule, devices=devices, sites=sites, initial=initial)
+    tried: dict[str, Any] = {}
+    if request.method == "POST" and form.is_valid():
+        ready = form.rule()
+        if deed in {"try", "propose"}:
+            tried = _try(ready, devices)
+        else:
+            ready.save()
+            if not ready.is_enabled:
+                retire(ready, timezone.now())
+            messages.success(request, f"{ready.name} is saved.")
+            return redirect("web:rules")
+    context = {
+        "form": form,
+        "rule": rule,
+        "title": title,
+        "is_new": is_new,
+        "tried": tried,
+        "note": note,
+        "narrow": NARROW,
+    }
+    return render(request, "web/alerts/rule.html", context)
+
+
+def _try(rule: AlertRule, devices: list[Device]) -> dict[str, Any]:
+    """Return what a rule would have done, in words."""
+    if rule.metric not in TRIED_METRICS:
+        return {"text": "This kind of rule cannot be tried on what was measured.", "lines": []}
+    device = rule.device or next((one for one in devices if one.site_id == rule.site_id), None)
+    if device is None:
+        return {"text": "This site has no device to try it on.", "lines": []}
+    found = preview(rule, device, timezone.now())
+    return {
+        "text": preview_payload(found)["text"],
+        "lines": episode_lines(found, rule.metric, device.site.zone),
+        "of": device.name,
+        "count": found.incidents,
+    }
+
+
+def _with_proposal(posted: QueryDict, devices: list[Device]) -> QueryDict | None:
+    """Return the form's data with a limit that would have fired at most once a week.
+
+    None where too little was measured to say.
+    """
+    data = posted.copy()
+    place = data.get("place", "")
+    device = next(
+        (one for one in devices if place in {f"device-{one.pk}", f"site-{one.site_id}"}), None
+    )
+    comparison = data.get("comparison", "")
+    limit = None
+    if device is not None:
+        limit = propose(device, data.get("metric", ""), comparison, timezone.now())
+    if limit is None:
+        return None
+    is_above = comparison == AlertRule.Comparison.ABOVE
+    share = RECOVERY_SHARE if is_above else 1 / RECOVERY_SHARE
+    data["threshold"], data["recovery_threshold"] = (
+        f"{limit:.12g}",
+        f"{round(limit * share, 3):.12g}",
+    )
+    return data
+
+
+def _shown(rule: AlertRule) -> dict[str, Any]:
+    details = [recovery_sentence(rule), quiet_text(rule)]
+    return {
+        "rule": rule,
+        "sentence": rule_sentence(rule),
+        "details": " · ".join(filter(None, details)),
+        "tone": TONES[Severity(rule.severity)],
+        "severity": Severity(rule.severity).label,
+    }
