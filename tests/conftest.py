@@ -17,6 +17,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "wattkeep.settings"
 import django  # noqa: E402
 
 django.setup()
+# Tests that run side by side are processes started from this one; each comes here itself.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 import pytest  # noqa: E402
 from django.conf import settings as django_settings  # noqa: E402

@@ -1,6 +1,7 @@
 """Backups of real installations: under load, into empty places, through power cuts."""
 
 import json
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -112,6 +113,36 @@ def test_a_place_that_is_in_use_is_left_alone(places, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_an_empty_place_is_not_backed_up(tmp_path):
+    settings = {"WATTKEEP_DATA_DIR": str(tmp_path / "elsewhere")}
+
+    done = run("backup", tmp_path / "backups", "--keep", "7d", **settings)
+
+    assert done.returncode == 1
+    assert done.stderr == f"Error: there is no database in {tmp_path / 'elsewhere'}.\n"
+    assert not (tmp_path / "backups").exists()
+
+
+def test_a_disk_that_is_full_is_told_and_nothing_is_left_on_it(tmp_path):
+    settings = {"WATTKEEP_DATA_DIR": str(tmp_path / "data")}
+    run("user", "list", **settings)
+    folder = tmp_path / "backups"
+
+    done = subprocess.run(
+        command("backup", folder),
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        check=False,
+        # No file may grow beyond 64 KiB: the nearest to a full disk that needs no other disk.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536)),
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: the backup could not be written: ")
+    assert list(folder.iterdir()) == []
+
+
 def test_a_damaged_backup_leaves_the_place_empty(places, tmp_path):
     old, new = places
     run("user", "list", **old)
@@ -164,22 +195,22 @@ def test_a_power_cut_at_any_moment_leaves_the_old_state(tmp_path, what):
     if what == "restore":
         whole.rename(folder / "whole")
 
+    place = tmp_path / "new/wattkeep.sqlite3"
     for delay_s in (0.3, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1):
         process = subprocess.Popen(command(*words), env=environment(**settings))
         time.sleep(delay_s)
         process.send_signal(signal.SIGKILL)
-        if process.wait() == 0:
+        # Killed after its last step, it is whole: see below.
+        if process.wait() == 0 or place.exists():
             break
         if what == "backup":
             assert [path for path in folder.iterdir() if not path.name.startswith(".")] == []
-        else:
-            assert not (tmp_path / "new/wattkeep.sqlite3").exists()
 
-    if process.returncode:
+    if process.returncode and not place.exists():
         done = run(*words, **settings)
         assert done.returncode == 0, done.stderr
     if what == "restore":
-        with sqlite3.connect(tmp_path / "new/wattkeep.sqlite3") as db:
+        with sqlite3.connect(place) as db:
             assert db.execute("SELECT length(bytes) FROM ballast").fetchone() == (30_000_000,)
 
 

@@ -143,6 +143,8 @@ def test_settings_of_another_board_are_not_overwritten(config):
         ("http://127.0.0.1:8000", "that is this machine itself"),
         ("http://localhost:8000", "that is this machine itself"),
         ("http://", "write http://HOST:PORT"),
+        ("http://my host:8000", "write http://HOST:PORT"),
+        ("http://192.168.1.10:80a", "write http://HOST:PORT"),
     ],
 )
 def test_address_no_board_could_reach_is_refused(server, said, config):
@@ -152,6 +154,30 @@ def test_address_no_board_could_reach_is_refused(server, said, config):
     assert said in done.stderr
     assert not Device.objects.exists()
     assert not config.exists()
+
+
+@pytest.mark.parametrize("server", ["http://192.168.1.10", "http://192.168.1.10:8000/login"])
+def test_address_that_is_rarely_meant_is_told(server, config):
+    done = new("House", config, server=("--server", server))
+
+    assert done.exit_code == 0
+    assert f"the board will post to {server}/api/energy-data/" in done.stderr
+
+
+def test_password_no_network_has_is_refused(config):
+    done = new("House", config, stdin="short\n")
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "shorter than 8 characters" in done.stderr
+    assert not Device.objects.exists()
+
+
+def test_no_device_is_made_where_its_settings_cannot_be_written(tmp_path):
+    done = new("House", tmp_path / "nowhere" / "config.json")
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "cannot be written: No such file or directory" in done.stderr
+    assert not Device.objects.exists()
 
 
 def test_name_that_is_none_is_refused(config):

@@ -41,6 +41,18 @@ def test_span_is_cut_on_the_sites_clock(installation):
     assert export(installation, *words) == (0, HEADER + "".join(LINES[1:]), "")
 
 
+def test_folder_that_is_not_there_is_named(installation, tmp_path):
+    done = export(installation, "--output", tmp_path / "nowhere" / "house.csv")
+
+    assert done == (1, "", f"Error: there is no folder {tmp_path / 'nowhere'}.\n")
+
+
+def test_end_before_the_start_is_refused(installation):
+    done = export(installation, "--start", "2026-01-02", "--end", "2026-01-01")
+
+    assert done == (1, "", "Error: the end must lie after the start.\n")
+
+
 def test_file_is_written_once_and_whole(installation, tmp_path):
     file = tmp_path / "house.csv"
 

@@ -58,3 +58,17 @@ def test_days_are_sealed_shown_checked_and_found_damaged(home):
         "Error: The sealed readings of device 1 on 2026-06-01 (UTC) cannot be read:"
         " the checksum is wrong.\n"
     )
+
+    # Those who meet the day on their way name it as well, in one line.
+    with closing(sqlite3.connect(home / "wattkeep.sqlite3")) as db, db:
+        db.execute(
+            "UPDATE monitoring_readingblock SET energy = zeroblob(length(energy)) WHERE day = ?",
+            [DAY],
+        )
+    exported = run("export", "--device", "House", "--data-dir", home)
+    rebuilt = run("ledger", "rebuild", "--data-dir", home)
+    assert (exported.returncode, rebuilt.returncode) == (1, 1)
+    for ended in (exported, rebuilt):
+        *_, line = ended.stderr.splitlines()
+        assert line.startswith("Error: ")
+        assert "device 1 on 2026-06-01 (UTC) cannot be read" in line

@@ -10,7 +10,8 @@ from stored import hear, store
 from wattkeep.doctor.examination import examine
 from wattkeep.doctor.findings import Level, Machine
 from wattkeep.doctor.secrets_checks import check_exposure
-from wattkeep.monitoring.models import Lease
+from wattkeep.monitoring.devices import create_device
+from wattkeep.monitoring.models import Device, Lease
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -123,9 +124,17 @@ def test_old_missing_and_unset_backups_are_named(healthy, settings):
 
 
 def test_a_device_that_went_quiet_is_named(healthy, device):
+    Device.objects.update(created_at=NOW - timedelta(days=3))
     hear(device, NOW - timedelta(days=2))
 
     assert "House" in found(healthy)["quiet-devices"].what
+
+
+def test_a_device_made_today_may_wait_for_its_board(healthy, owner):
+    device, _ = create_device(owner, "Garage")
+    Device.objects.filter(pk=device.pk).update(created_at=NOW - timedelta(hours=3))
+
+    assert found(healthy) == {}
 
 
 def test_an_installation_nobody_took_over_is_named(healthy, owner):

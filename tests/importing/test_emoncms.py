@@ -91,6 +91,18 @@ def test_missing_values_and_bad_lines_are_told_apart(read):
     assert [row.line for row in content.rows] == [1, 6]
 
 
+def test_a_time_in_the_future_costs_its_own_line_only(read):
+    content = read(
+        f"{START_S},360\n{START_S + 9_000_000},360\n{START_S + 10},360\n",
+        unit="W",
+        format="emoncms",
+        now_ms=START_MS + 10_000,
+    )
+
+    assert content.refused == [(2, f"in the future: {START_S + 9_000_000},360")]
+    assert content.counters == [(START_MS, 0.0), (START_MS + 10_000, 0.001)]
+
+
 def test_one_of_several_feeds_is_chosen(read):
     text = feed([f"100,{12 + n / 1000}" for n in range(20)])
 

@@ -221,7 +221,9 @@ def test_read_rows_refuses_with_line_and_value(written, content, message):
     assert message in str(refused.value)
 
 
-@pytest.mark.parametrize("read", [lambda path: list(read_rows(path)), count_rows])
+@pytest.mark.parametrize(
+    "read", [lambda path: list(read_rows(path)), count_rows], ids=["rows", "count"]
+)
 def test_a_file_that_is_not_there_is_a_format_error(tmp_path, read):
     with pytest.raises(FormatError, match=r"nothing\.csv: cannot be read: .*No such file"):
         read(tmp_path / "nothing.csv")

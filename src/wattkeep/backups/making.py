@@ -52,7 +52,7 @@ def make_backup(folder: Path, now: datetime, passphrase: str = "") -> Path:
                 archive.add_bytes(SECRET_MEMBER, settings.SECRET_KEY.encode())
             _check(draft, Path(scratch), passphrase)
             draft.rename(target)
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
             raise BackupError(f"the backup could not be written: {error}") from error
     sync_folder(folder)
     return target

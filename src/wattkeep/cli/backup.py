@@ -31,8 +31,9 @@ def backup(
     back and checked before it gets its name. With a passphrase it is encrypted. Without FOLDER it
     goes where WATTKEEP_BACKUP_DIR says.
     """
-    open_installation(data_dir)
+    open_installation(data_dir, up_to_date=False)
     from django.conf import settings
+    from django.db import connection
 
     from wattkeep.backups.archive import BackupError
     from wattkeep.backups.making import make_backup
@@ -41,6 +42,11 @@ def backup(
     folder = folder or settings.BACKUP_DIR
     if folder is None:
         raise click.ClickException("name a folder, or set WATTKEEP_BACKUP_DIR.")
+    # With a wrong --data-dir an empty installation would be made, and --keep might drop today's
+    # backup of the real one in its favour.
+    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+        raise click.ClickException(f"there is no database in {settings.DATA_DIR}.")
+    migrate()
     try:
         rule = Keep.parse(keep) if keep else None
         path = make_backup(folder, datetime.now(UTC), _passphrase(passphrase_file))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from wattkeep.cli.installation import data_dir_option, find_user, open_installat
 
 ANY_ADDRESS = 248
 MOST_METERS = 4
+SHORTEST_WIFI_PASSWORD = 8
 DEFAULT_CONFIG = "config.json"
 
 
@@ -77,6 +79,8 @@ def new(
             "meter on that board."
         )
     open_installation(data_dir)
+    from django.db import transaction
+
     owner = find_user(user_name)
     if settings is None:
         settings = {
@@ -86,9 +90,11 @@ def new(
             "interval_s": interval,
             "meters": [],
         }
-    device_id, key = _make_device(owner, name, meter, interval)
-    settings["meters"].append({"address": meter, "key": key})
-    _write_private(config, settings)
+    # Together: the key is in the file and nowhere else, so without it the device is of no use.
+    with transaction.atomic():
+        device_id, key = _make_device(owner, name, meter, interval)
+        settings["meters"].append({"address": meter, "key": key})
+        _write_private(config, settings)
     click.echo(f"Added device {device_id}, {name}. Its key, shown this once:", err=True)
     click.echo(key)
     click.echo(f"Wrote {config}. Next: `wattkeep board flash --config {config}`.", err=True)
@@ -122,16 +128,22 @@ def _asked(given: str | None, question: str, default: str | None) -> str:
 
 def _password(*, read_stdin: bool) -> str:
     if read_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    if not sys.stdin.isatty():
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif not sys.stdin.isatty():
         return ""
-    return str(click.prompt("Its password", hide_input=True, default="", show_default=False))
+    else:
+        password = click.prompt("Its password", hide_input=True, default="", show_default=False)
+    if 0 < len(password) < SHORTEST_WIFI_PASSWORD:
+        raise click.ClickException(
+            f"no wireless network has a password shorter than {SHORTEST_WIFI_PASSWORD} characters."
+        )
+    return str(password)
 
 
 def _server(given: str | None) -> str:
     """Return the address the board posts to, once it can be one."""
     server = _asked(given, "Address of Wattkeep in your network", _own_address()).rstrip("/")
-    if not server.startswith("http://"):
+    if not re.fullmatch(r"http://[^\s:/]+(:\d{1,5})?(/\S*)?", server):
         raise click.ClickException(
             f"--server {server!r}: write http://HOST:PORT. The board has no room for TLS; it signs "
             "what it sends instead."
@@ -141,6 +153,12 @@ def _server(given: str | None) -> str:
         raise click.ClickException(
             f"--server {server!r}: that is this machine itself. The board needs the address that "
             "this machine has in your network, e.g. http://192.168.1.10:8000."
+        )
+    if not re.fullmatch(r"http://[^/]+:\d+", server):
+        click.echo(
+            f"Note: the board will post to {server}/api/energy-data/. Wattkeep itself is at port "
+            "8000, with nothing behind it.",
+            err=True,
         )
     return server
 
@@ -177,8 +195,13 @@ def _make_device(owner: Any, name: str, meter: int, interval_s: int) -> tuple[in
 def _write_private(config: Path, settings: dict[str, Any]) -> None:
     """Write a file that only its owner can read: a key and a password are in it."""
     draft = config.with_name(f".{config.name}.new")
-    draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - the mode must hold from the first byte
-        json.dump(settings, file, indent=2)
-        file.write("\n")
-    draft.replace(config)
+    try:
+        draft.unlink(missing_ok=True)
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - the mode must hold from the first byte
+            json.dump(settings, file, indent=2)
+            file.write("\n")
+        draft.replace(config)
+    except OSError as error:
+        raise click.ClickException(
+            f"{config} cannot be written: {error.strerror}. No device was made."
+        ) from error

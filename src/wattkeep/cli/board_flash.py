@@ -84,8 +84,9 @@ def flash(
             return
         _run_steps(steps)
     click.echo(
-        f"\nThe board has firmware {plan.build.version} and starts now. Unplug it, wire the meter "
-        "(docs/wiring.md), and look at the device's page: values come within a minute."
+        f"\nThe board has firmware {plan.build.version} and starts now. Look at the device's page: "
+        "within a minute it says *Meter silent*. Then unplug the board and wire the meter; begin "
+        "with the part about mains in docs/wiring.md."
     )
 
 

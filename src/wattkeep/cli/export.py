@@ -47,12 +47,18 @@ def export(
 
     from wattkeep.api.spans import EARLIEST
     from wattkeep.history.export import readings_csv, slots_csv
+    from wattkeep.ledger.blocks import BlockError
 
     device = find_device(device_name)
     first = EARLIEST if start is None else _instant(start, "start", device)
     last = timezone.now() if end is None else _instant(end, "end", device)
+    if last <= first:
+        raise click.ClickException("the end must lie after the start.")
     span = device, first, last
-    _write(slots_csv(*span) if slots else readings_csv(*span), output)
+    try:
+        _write(slots_csv(*span) if slots else readings_csv(*span), output)
+    except BlockError as error:
+        raise click.ClickException(f"{error} --start and --end leave that day out.") from error
 
 
 def _instant(text: str, name: str, device: Device) -> datetime:
@@ -76,6 +82,8 @@ def _write(chunks: Iterator[str], output: Path | None) -> None:
         return
     if output.exists():
         raise click.ClickException(f"{output} is there already; choose another name.")
+    if not output.absolute().parent.is_dir():
+        raise click.ClickException(f"there is no folder {output.parent}.")
     draft = output.with_name(f".{output.name}.part")
     with ExitStack() as cleaning:
         cleaning.callback(draft.unlink, missing_ok=True)

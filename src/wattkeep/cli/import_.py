@@ -78,6 +78,7 @@ def import_(
         unit=unit,
         column=column,
         series=series,
+        now_ms=time.time_ns() // 1_000_000,
     )
     try:
         refused = _import(open_source(file, options), device, dry_run=dry_run, align=align)

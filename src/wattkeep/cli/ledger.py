@@ -42,16 +42,23 @@ def rebuild(names: tuple[str, ...], dry_run: bool, data_dir: Path | None) -> Non
     open_installation(data_dir)
     from django.utils import timezone
 
+    from wattkeep.ledger.blocks import BlockError
     from wattkeep.ledger.rebuild import compare_device, rebuild_device
     from wattkeep.monitoring.models import Device
 
     devices = [find_device(name) for name in names] or list(Device.objects.order_by("pk"))
-    differing = 0
+    work = compare_device if dry_run else rebuild_device
+    differing, unreadable = 0, []
     for device in devices:
-        work = compare_device if dry_run else rebuild_device
-        comparison = work(device.pk, timezone.now())
+        try:
+            comparison = work(device.pk, timezone.now())
+        except BlockError as error:  # the other devices' figures are not worse for it
+            unreadable.append(f"{device.pk} {device.name}: {error}")
+            continue
         differing += not comparison.is_same
         _tell(f"{device.pk} {device.name}", comparison, is_dry=dry_run)
+    if unreadable:
+        raise click.ClickException("\n".join(unreadable))
     if not devices:
         click.echo("There are no devices.")
     elif not differing:

@@ -141,13 +141,14 @@ def check_devices(now: datetime) -> Iterator[Finding]:
     heard = dict(
         DeviceBoot.objects.filter(last_seen__gte=now - DEVICE_GONE).values_list("device_id", "boot")
     )
-    quiet = [d for d in Device.objects.filter(is_active=True) if d.pk not in heard]
+    old = Device.objects.filter(is_active=True, created_at__lt=now - DEVICE_GONE)
+    quiet = [device for device in old if device.pk not in heard]
     if quiet:
         names = ", ".join(device.name for device in quiet[:5])
         more = f" and {len(quiet) - 5} more" if len(quiet) > 5 else ""  # noqa: PLR2004 - those shown
         yield risk(
             "quiet-devices",
             f"Not heard for a day: {names}{more}.",
-            "Power, Wi-Fi, the server's address and the key: docs/wiring.md. Set a device that is"
-            " out of use to inactive.",
+            "Power, Wi-Fi, the server's address and the key: docs/troubleshooting.md. Set a device"
+            " that is out of use to inactive.",
         )

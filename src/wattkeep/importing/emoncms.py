@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wattkeep.domain.cells import finite
 from wattkeep.domain.counter import GAP_MS, MS_PER_HOUR
+from wattkeep.domain.readings import MOST_AHEAD_MS
 from wattkeep.importing.clocks import Clock
 from wattkeep.importing.files import ImportFileError
 from wattkeep.importing.rows import Blank, Entry, Refused, Row
@@ -78,7 +80,9 @@ def plan_feed(head: str, zone: ZoneInfo, unit: str | None, column: int) -> tuple
     return Feed(delimiter, unit, column, gap_ms), notes
 
 
-def read_feed(lines: Iterable[str], feed: Feed, zone: ZoneInfo) -> Iterator[Entry]:
+def read_feed(
+    lines: Iterable[str], feed: Feed, zone: ZoneInfo, now_ms: float = math.inf
+) -> Iterator[Entry]:
     """Yield what each line says; power is made into a counter, trapezoid by trapezoid."""
     clock = Clock(zone)
     factor = KILO[feed.unit]
@@ -97,16 +101,24 @@ def read_feed(lines: Iterable[str], feed: Feed, zone: ZoneInfo) -> Iterator[Entr
             yield Blank(number)
         elif not feed.is_power:
             yield Row(number, at_ms, value * factor)
-        elif value < 0:
-            yield Refused(number, f"power is below zero: {value:g}")
-        elif last_ms is not None and at_ms <= last_ms:
-            yield Refused(number, f"time does not move forward: {text.strip()}")
+        elif reason := _power_refusal(at_ms, value, last_ms, now_ms):
+            yield Refused(number, reason + (f"{value:g}" if value < 0 else text.strip()))
         else:
             kw = value * factor
             if last_ms is not None and at_ms - last_ms <= feed.gap_ms:
                 counter_kwh += (last_kw + kw) / 2 * (at_ms - last_ms) / MS_PER_HOUR
             last_ms, last_kw = at_ms, kw
             yield Row(number, at_ms, _whole_mwh(counter_kwh), kw * 1000)
+
+
+def _power_refusal(at_ms: int, value: float, last_ms: int | None, now_ms: float) -> str:
+    """Return why a line cannot be added to what the lines before made; empty if it can."""
+    if value < 0:
+        return "power is below zero: "
+    if at_ms > now_ms + MOST_AHEAD_MS:
+        # Refused here already: taken up, it would leave no line after it ahead of the last.
+        return "in the future: "
+    return "time does not move forward: " if last_ms is not None and at_ms <= last_ms else ""
 
 
 def _whole_mwh(kwh: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ class Options:
     unit: str | None = None
     column: int = 1
     series: str | None = None
+    now_ms: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def _emoncms(path: Path, head: str, options: Options) -> Source:
         notes.append("the counter is made from the power, from 0")
 
     def read(lines: Iterator[str]) -> Iterator[Entry]:
-        return read_feed(lines, feed, options.zone)
+        return read_feed(lines, feed, options.zone, options.now_ms)
 
     return Source(path, "emoncms", tuple(notes), lambda watch: _lines(path, read, watch))
 
