@@ -45,7 +45,7 @@ run: $(VENV)/product frontend  ## Run Wattkeep for real
 	@$(BIN)/wattkeep up $(ARGS)
 
 test: setup  ## Run every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: setup  ## Check style, types, layers and what the repository holds
 	$(BIN)/ruff check .

@@ -17,8 +17,6 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "wattkeep.settings"
 import django  # noqa: E402
 
 django.setup()
-# Tests that run side by side are processes started from this one; each comes here itself.
-del os.environ["DJANGO_SETTINGS_MODULE"]
 
 import pytest  # noqa: E402
 from django.conf import settings as django_settings  # noqa: E402
@@ -34,6 +32,13 @@ assert str(django_settings.DATA_DIR) == DATA_DIR, "Django was set up before the 
 # A file, as in life: one in memory has another kind of locks, and threads cannot close it.
 connection.settings_dict["TEST"]["NAME"] = f"{DATA_DIR}/test.sqlite3"
 django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def pytest_configure(config):
+    # Processes that run tests side by side are started from this one. Each comes here itself, before
+    # which it must not have settings, and so a data folder, of this process.
+    if config.getoption("numprocesses", None):
+        del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 @pytest.fixture(autouse=True)
