@@ -25,7 +25,10 @@ function keep(name, content) {
 async function buildScripts() {
   const result = await esbuild.build({
     absWorkingDir: here,
-    entryPoints: ["base.js", "channels.js", "dashboard.js", "devices.js", "report.js", "rule.js"].map((name) => `src/${name}`),
+    entryPoints: [
+      "base.js", "channels.js", "dashboard.js", "devices.js", "energy.js", "history.js", "overview.js",
+      "report.js", "rule.js", "wizard.js",
+    ].map((name) => `src/${name}`),
     outdir: draft,
     entryNames: "[name]-[hash]",
     chunkNames: "part-[hash]",
@@ -65,7 +68,7 @@ rmSync(draft, { recursive: true, force: true });
 mkdirSync(draft, { recursive: true });
 await buildScripts();
 buildStyles();
-keep("favicon.svg", readFileSync(path.join(here, "src/favicon.svg")));
+for (const name of readdirSync(path.join(here, "src/icons"))) keep(name, readFileSync(path.join(here, "src/icons", name)));
 for (const name of readdirSync(draft)) compress(path.join(draft, name));
 writeFileSync(path.join(draft, "manifest.json"), JSON.stringify(manifest, null, 2));
 rmSync(dist, { recursive: true, force: true });

@@ -88,12 +88,12 @@ def post(address: str, key: str, reading: dict[str, float]) -> None:
 
 
 def log_in(page: Page, address: str, user: str, password: str) -> None:
-    """Log in; the page ends on the first device."""
+    """Log in; the page ends on the overview."""
     page.goto(f"{address}/login/")
     page.get_by_label("Username").fill(user)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/devices/**")
+    page.wait_for_url(lambda url: "/login/" not in url)
 
 
 @contextmanager
@@ -124,6 +124,9 @@ def shoot_daily(page: Page, address: str, login: tuple[str, str], look: str) -> 
     page.goto(f"{address}/login/")
     keep(page, "login", look)
     log_in(page, address, *login)
+    page.wait_for_selector('.state[data-status="online"]', timeout=60_000)
+    keep(page, "overview", look)
+    page.get_by_role("link", name="House", exact=True).click()
     page.wait_for_selector('[data-state][data-status="online"]', timeout=60_000)
     keep(page, "dashboard", look)
     page.goto(f"{address}/devices/")

@@ -1,7 +1,12 @@
 // The open alerts and the sign for them beside the device's state.
 import { setTime } from "./ago.js";
 
+// As many as the server's answer has.
+const MOST_SHOWN = 5;
+
 export class Alerts {
+  #open = [];
+
   constructor(root, zone) {
     this.zone = zone;
     this.list = root.querySelector("[data-alert-list]");
@@ -11,7 +16,16 @@ export class Alerts {
     this.count = root.querySelector("[data-alert-count]");
   }
 
+  // One incident that opened, changed or ended.
+  take(alert) {
+    const others = this.#open.filter(({ id }) => id !== alert.id);
+    const open = alert.is_resolved ? others : [alert, ...others];
+    open.sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
+    this.show(open.slice(0, MOST_SHOWN));
+  }
+
   show(alerts) {
+    this.#open = alerts;
     const rows = new Map([...this.list.children].map((row) => [row.dataset.alert, row]));
     const wanted = alerts.map((alert) => rows.get(String(alert.id)) ?? this.#row(alert));
     // Untouched while nothing changed: a screen reader is told of changes only.

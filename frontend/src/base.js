@@ -2,6 +2,7 @@
 import { keepAges } from "./ago.js";
 import { watchCopyButtons } from "./copy.js";
 import { closeMenus } from "./menus.js";
+import { watchPrintButtons, watchShortcuts } from "./shortcuts.js";
 import { isSwitchedOn } from "./noticing.js";
 import { watchThemeButtons } from "./theme.js";
 import { fillTimeZone } from "./zone.js";
@@ -11,4 +12,6 @@ closeMenus();
 watchCopyButtons();
 fillTimeZone();
 keepAges();
+watchShortcuts();
+watchPrintButtons();
 if (isSwitchedOn()) import("./notices.js").then(({ showNotices }) => showNotices());

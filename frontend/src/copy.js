@@ -1,4 +1,6 @@
 // Copy buttons: data-copy names the element whose text goes to the clipboard.
+import { say } from "./words.js";
+
 const SHOWN_MS = 2000;
 
 // Browsers offer navigator.clipboard on HTTPS and localhost only; a monitor on a LAN has neither.
@@ -21,7 +23,7 @@ export function watchCopyButtons() {
     label.ariaLive = "polite";
     button.addEventListener("click", async () => {
       const copied = await copyText(document.getElementById(button.dataset.copy)).catch(() => false);
-      label.textContent = copied ? "Copied" : "Press Ctrl+C";
+      label.textContent = say(copied ? "Copied" : "Press Ctrl+C");
       setTimeout(() => {
         label.textContent = words;
       }, SHOWN_MS);

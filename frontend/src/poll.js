@@ -8,7 +8,7 @@ export class HttpError extends Error {
   }
 }
 
-async function getJson(url) {
+export async function getJson(url) {
   const response = await fetch(url, {
     headers: { Accept: "application/json" },
     cache: "no-store",
@@ -26,17 +26,26 @@ function logIn(loginUrl) {
 export class Poll {
   #timer;
   #isRunning = false;
+  #isStopped = true;
 
   constructor({ url, loginUrl, shownMs, hiddenMs, onData, onOutcome }) {
     Object.assign(this, { url, loginUrl, shownMs, hiddenMs, onData, onOutcome });
     document.addEventListener("visibilitychange", () => {
+      if (this.#isStopped) return;
       if (document.hidden) this.#schedule();
       else this.run();
     });
   }
 
   start() {
+    this.#isStopped = false;
     this.#schedule();
+  }
+
+  // An answer that is under way is not heard any more.
+  stop() {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
   }
 
   async run() {
@@ -46,7 +55,7 @@ export class Poll {
       await this.#ask();
     } finally {
       this.#isRunning = false;
-      this.#schedule();
+      if (!this.#isStopped) this.#schedule();
     }
   }
 
@@ -56,9 +65,10 @@ export class Poll {
       data = await getJson(this.url());
     } catch (error) {
       if (error.status === 401) logIn(this.loginUrl);
-      else this.onOutcome(false);
+      else if (!this.#isStopped) this.onOutcome(false);
       return;
     }
+    if (this.#isStopped) return;
     this.onOutcome(true);
     this.onData(data);
   }

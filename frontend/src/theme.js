@@ -1,4 +1,6 @@
 // The theme button: system, light, dark. Kept in a cookie, so that the server paints it right at once.
+import { say } from "./words.js";
+
 const THEMES = ["system", "light", "dark"];
 const YEAR_S = 31536000;
 const root = document.documentElement;
@@ -8,8 +10,8 @@ function apply(theme, button) {
   else root.dataset.theme = theme;
   const age = theme === "system" ? 0 : YEAR_S;
   document.cookie = `theme=${theme}; path=/; max-age=${age}; samesite=lax`;
-  button.setAttribute("aria-label", `Theme: ${theme}`);
-  button.title = `Theme: ${theme}`;
+  button.setAttribute("aria-label", say(`Theme: ${theme}`));
+  button.title = say(`Theme: ${theme}`);
   root.dispatchEvent(new Event("themechange"));
 }
 

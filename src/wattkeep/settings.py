@@ -194,12 +194,14 @@ MIDDLEWARE = [
     "wattkeep.web.middleware.ContentSecurityPolicyMiddleware",
     "wattkeep.web.middleware.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "wattkeep.web.middleware.DatabaseAwayMiddleware",
 ]
 
 ROOT_URLCONF = "wattkeep.urls"
@@ -220,6 +222,11 @@ TEMPLATES = [
 ]
 
 LANGUAGE_CODE = "en"
+# Chosen on the settings page and kept in a cookie; until then the browser's.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [PACKAGE_DIR / "locale"]
+LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -238,7 +245,7 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 
 def _keep_built_files(headers: Any, _path: str, url: str) -> None:
     # A built file has its content's hash in its name: browsers may keep it for good.
-    if re.search(r"/dist/[a-z]+-[0-9A-Z]{8}\.\w+$", url):
+    if re.search(r"/dist/[a-z0-9-]+-[0-9A-Z]{8}\.\w+$", url):
         headers["Cache-Control"] = "max-age=31536000, public, immutable"
 
 

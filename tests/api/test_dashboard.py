@@ -70,6 +70,9 @@ def test_dashboard_holds_everything_the_page_shows(device):
         "time_zone": "Europe/Paris",
         "site_date": "2026-11-23",
         "today_consumption": 4.2,
+        "today_extremes": {
+            name: {"min": value, "max": value} for name, value in VALUES.items() if name != "energy"
+        },
         "hourly_consumption": [
             {"hour": 0, "start": "2026-11-22T23:00:00.000Z", "consumption": 1.2},
             {"hour": 1, "start": "2026-11-23T00:00:00.000Z", "consumption": 1.2},
@@ -109,6 +112,9 @@ def test_new_device_has_nulls_and_zeros(as_owner, device):
             "time_zone": "Europe/Paris",
             "site_date": datetime.now(device.site.zone).date().isoformat(),
             "today_consumption": 0,
+            "today_extremes": {
+                name: {"min": None, "max": None} for name in VALUES.keys() - {"energy"}
+            },
             "alerts": [],
         },
     )

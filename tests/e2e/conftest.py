@@ -61,7 +61,7 @@ def login_state(chromium, server, tmp_path_factory):
     page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/devices/**")
+    page.wait_for_url(lambda url: "/login/" not in url)
     context.storage_state(path=path)
     context.close()
     return path

@@ -20,7 +20,7 @@ async def taken(watcher):
     messages = []
     while True:
         try:
-            messages.append(await asyncio.wait_for(watcher.next(), 0.01))
+            messages.append(await asyncio.wait_for(watcher.next(60), 0.01))
         except TimeoutError:
             return messages
 
@@ -95,3 +95,10 @@ def test_a_closed_watcher_costs_nothing_any_more():
     assert not hub.is_full(2)
     hub.close(watchers[1])
     assert hub.watched() == []
+
+
+def test_a_watcher_that_hears_nothing_is_told_so():
+    async def scene():
+        return await Hub().open([1]).next(0.01)
+
+    assert asyncio.run(scene()) is None

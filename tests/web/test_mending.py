@@ -136,3 +136,11 @@ def test_stranger_undoes_nothing(as_stranger, stranger, owner, device):
         assert as_stranger.post(address).status_code == 404
     correction.refresh_from_db()
     assert correction.undone_at is None
+
+
+def test_swap_shows_the_last_counter_that_arrived(as_owner, device):
+    store(device, AT, energy=812.345)
+
+    _, text = page(as_owner, "device_swap", device.pk)
+
+    assert "The last that arrived is 812.345 kWh." in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from functools import lru_cache
 from http.cookies import SimpleCookie
 from importlib import import_module
 from types import SimpleNamespace
@@ -39,8 +40,12 @@ PATH = "/ws/live/"
 MOST_DEVICES = 200
 MOST_SOCKETS = 1000
 LOOK_EVERY_S = 2.0
-# Often enough that no proxy takes the connection for dead.
 STATUS_AGAIN_S = 25.0
+# Said when there is nothing else to say: a page that hears nothing for longer knows that the
+# connection is dead, and no proxy takes it for that. `QUIET_MS` in frontend/src/socket.js.
+PING_EVERY_S = 5.0
+PING = json.dumps({"type": "ping"})
+READINGS_KEPT = 1024
 # A log-out, or a device given away, ends what is open within this time.
 ASK_AGAIN_S = 60.0
 
@@ -99,8 +104,8 @@ class LiveSocket(AsyncWebsocketConsumer):
             self._lookout.start()
             ask_again = loop.time() + ASK_AGAIN_S
             while True:
-                message = await watcher.next()
-                await self.send(text_data=json.dumps(_as_json(message)))
+                message = await watcher.next(PING_EVERY_S)
+                await self.send(text_data=PING if message is None else _as_text(message))
                 if loop.time() >= ask_again:
                     if not await _in_thread(_may_watch, self.scope["headers"], ids):
                         break
@@ -207,16 +212,22 @@ def _reading(presence: Presence) -> Reading | None:
     return Reading(latest.device_id, to_ms(latest.timestamp), *values)
 
 
-def _as_json(message: Message) -> Message:
+def _as_text(message: Message) -> str:
     if message["type"] != "reading":
-        return message
-    reading: Reading = message["reading"]
-    return {
+        return json.dumps(message)
+    return _reading_text(message["reading"])
+
+
+@lru_cache(READINGS_KEPT)
+def _reading_text(reading: Reading) -> str:
+    """Return a reading's message; all pages that show its device send the same."""
+    message = {
         "type": "reading",
         "device": reading.device_id,
         **{name: getattr(reading, name) for name in VALUES},
         "timestamp": iso(from_ms(reading.timestamp_ms)),
     }
+    return json.dumps(message)
 
 
 def _asked_for(scope: Any) -> list[int]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from wattkeep.domain.calendar import day_start
 from wattkeep.domain.presence import Status
 from wattkeep.history.consumption import recent_use
+from wattkeep.history.standing import extremes
 from wattkeep.live.presence import presence_of, presences_of
 
 if TYPE_CHECKING:
@@ -48,9 +50,10 @@ def dashboard_payload(device: Device, now: datetime) -> dict[str, Any]:
     latest = presence.latest
     recent = recent_use(device, now, DAYS_SHOWN)
     today, today_kwh = recent.days[-1]
+    today_start = day_start(today, device.site.zone)
     alerts = device.alerts.filter(is_resolved=False)[:ALERTS_SHOWN]
     return {
-        "device": _device(device, presence),
+        "device": device_row(device, presence),
         **(_values(latest) if latest else dict.fromkeys(VALUES)),
         "latest_reading": (
             {**_values(latest), "timestamp": iso(latest.timestamp)} if latest else None
@@ -59,6 +62,10 @@ def dashboard_payload(device: Device, now: datetime) -> dict[str, Any]:
         "time_zone": device.site.time_zone,
         "site_date": today.isoformat(),
         "today_consumption": round(today_kwh, 3),
+        "today_extremes": {
+            name: {"min": found.least, "max": found.greatest}
+            for name, found in extremes(device, today_start, now).items()
+        },
         "hourly_consumption": [
             {
                 "hour": start.astimezone(device.site.zone).hour,
@@ -79,7 +86,7 @@ def device_rows(devices: Iterable[Device], now: datetime) -> list[dict[str, Any]
     """Return what a list of devices shows, in a number of queries that does not grow with it."""
     devices = list(devices)
     presences = presences_of(devices, now)
-    return [_device(device, presences[device.pk]) for device in devices]
+    return [device_row(device, presences[device.pk]) for device in devices]
 
 
 def alert_row(alert: Alert) -> dict[str, Any]:
@@ -95,7 +102,8 @@ def alert_row(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _device(device: Device, presence: Presence) -> dict[str, Any]:
+def device_row(device: Device, presence: Presence) -> dict[str, Any]:
+    """Return a device as lists show it."""
     is_now = presence.latest is not None and presence.status == Status.ONLINE
     return {
         "id": device.pk,

@@ -177,6 +177,23 @@ class AlertSerializer(serializers.Serializer):  # type: ignore[type-arg]
     resolved_at = serializers.DateTimeField(allow_null=True)
 
 
+class ExtremesSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """A value's least and greatest; null while nothing is measured."""
+
+    min = serializers.FloatField(allow_null=True)
+    max = serializers.FloatField(allow_null=True)
+
+
+class AllExtremesSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Each measured value's extremes of today, in the quarter-hours of the site's clock."""
+
+    power = ExtremesSerializer()
+    voltage = ExtremesSerializer()
+    current = ExtremesSerializer()
+    frequency = ExtremesSerializer()
+    power_factor = ExtremesSerializer()
+
+
 class DashboardSerializer(ValuesSerializer, StatusSerializer):
     """Everything a device's page shows."""
 
@@ -185,6 +202,7 @@ class DashboardSerializer(ValuesSerializer, StatusSerializer):
     time_zone = serializers.CharField()
     site_date = serializers.DateField()
     today_consumption = serializers.FloatField(help_text="kWh")
+    today_extremes = AllExtremesSerializer()
     hourly_consumption = HourSerializer(many=True)
     weekly_consumption = DaySerializer(many=True)
     alerts = AlertSerializer(many=True)

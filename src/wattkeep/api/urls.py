@@ -11,6 +11,7 @@ from wattkeep.api import (
     correction_views,
     exports,
     figure_views,
+    overview,
     views,
 )
 
@@ -81,6 +82,11 @@ urlpatterns = [
         "v1/sites/<int:site_id>/series/",
         figure_views.SiteSeriesView.as_view(),
         name="site-series",
+    ),
+    path(
+        "v1/sites/<int:site_id>/overview/",
+        overview.SiteOverviewView.as_view(),
+        name="site-overview",
     ),
     path("v1/devices/<int:device_id>/board/", board_views.BoardView.as_view(), name="board"),
     path(

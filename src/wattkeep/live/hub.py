@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,23 +46,24 @@ class Watcher:
         self._others[kind, device_id, number] = message
         self._is_new.set()
 
-    async def next(self) -> Message:
-        """Return what is to be sent next, as soon as there is anything."""
+    async def next(self, patience_s: float) -> Message | None:
+        """Return what is to be sent next, as soon as there is anything; None if nothing came."""
+        until_s = self._clock() + patience_s
         while True:
             if self._others:
                 return self._others.pop(next(iter(self._others)))
             now = self._clock()
-            wait_s: float | None = None
+            wait_s = until_s - now
             for device_id, reading in self._readings.items():
                 due_s = self._next_s.get(device_id, 0.0) - now
                 if due_s <= 0:
                     return self._take(device_id, reading, now)
-                wait_s = due_s if wait_s is None else min(wait_s, due_s)
+                wait_s = min(wait_s, due_s)
+            if now >= until_s:
+                return None
             self._is_new.clear()
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_new.wait(), wait_s)
-            except TimeoutError:
-                continue
 
     def _take(self, device_id: int, reading: Reading, now: float) -> Message:
         del self._readings[device_id]

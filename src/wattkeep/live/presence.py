@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.db.models import Max
 
-from wattkeep.domain.instants import from_ms
+from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.presence import MOST_QUIET, Status, status_of
-from wattkeep.ledger.readings import COLUMNS, last_reading
+from wattkeep.history.quarters import instant_ms
+from wattkeep.ledger.readings import COLUMNS, instant_parameter, last_reading
 from wattkeep.monitoring.models import Device, DeviceBoot, EnergyReading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
 
@@ -36,10 +38,7 @@ def presences_of(devices: Iterable[Device], now: datetime) -> dict[int, Presence
     """Return device id → presence in two queries, with newest readings of the last minutes only."""
     devices = list(devices)
     ids = [device.pk for device in devices]
-    latest: dict[int, EnergyReading] = {}
-    recent = EnergyReading.objects.filter(device_id__in=ids, timestamp__gte=now - MOST_QUIET)
-    for reading in recent.order_by("device_id", "timestamp"):
-        latest[reading.device_id] = reading
+    latest = _newest_readings(ids, now - MOST_QUIET)
     seen = dict(
         DeviceBoot.objects.filter(device_id__in=ids)
         .values_list("device_id")
@@ -51,6 +50,27 @@ def presences_of(devices: Iterable[Device], now: datetime) -> dict[int, Presence
     }
 
 
+def _newest_readings(device_ids: list[int], since: datetime) -> dict[int, EnergyReading]:
+    """Return device id → its newest reading since an instant.
+
+    The database looks for it: a hundred devices that report every second have 12,000 rows in the
+    last two minutes, and this is asked every other second while a page is open.
+    """
+    if not device_ids:
+        return {}
+    ids = ", ".join(["%s"] * len(device_ids))
+    columns = ", ".join(COLUMNS)
+    sql = (
+        f"SELECT r.device_id, r.timestamp, {columns} FROM monitoring_energyreading r JOIN ("  # noqa: S608 - of our own words
+        "SELECT device_id, MAX(timestamp) AS newest FROM monitoring_energyreading "
+        f"WHERE device_id IN ({ids}) AND timestamp >= %s GROUP BY device_id"
+        ") n ON r.device_id = n.device_id AND r.timestamp = n.newest"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*device_ids, instant_parameter(to_ms(since))])
+        return {row[0]: _reading(row[0], instant_ms(row[1]), row[2:]) for row in cursor.fetchall()}
+
+
 def _newest_reading(device_id: int) -> EnergyReading | None:
     """Return a device's newest reading, whether it is a row or its day is sealed."""
     newest = last_reading(device_id)
@@ -58,7 +78,10 @@ def _newest_reading(device_id: int) -> EnergyReading | None:
         return None
     _, at_ms, *numbers = newest
     # What is not known is NaN there; the API's readers know it as null.
-    values = [None if isnan(number) else number for number in numbers]
+    return _reading(device_id, at_ms, [None if isnan(number) else number for number in numbers])
+
+
+def _reading(device_id: int, at_ms: int, values: Sequence[float | None]) -> EnergyReading:
     return EnergyReading(
         device_id=device_id,
         timestamp=from_ms(at_ms),

@@ -44,6 +44,15 @@ class Site(models.Model):
         default="EUR",
         validators=[RegexValidator(r"^[A-Z]{3}$", "Write three capital letters, e.g. EUR.")],
     )
+    price_per_kwh = models.DecimalField(
+        "price of a kWh",
+        max_digits=10,
+        decimal_places=5,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="In the currency above, e.g. 0.32. Empty shows no costs.",
+    )
     keep_raw_days = models.PositiveIntegerField(
         "keep single readings for (days)",
         null=True,

@@ -8,35 +8,48 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import UserCreationForm
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from wattkeep.domain.calendar import is_time_zone
 from wattkeep.monitoring import accounts
 from wattkeep.monitoring.devices import possible_parents
-from wattkeep.monitoring.models import Device, Site
+from wattkeep.monitoring.models import Device
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from collections.abc import Mapping
 
-DEVICE_WORDS = {
-    "name": ("Name", "What it measures, e.g. Main meter."),
-    "location": ("Location", "Where it hangs, e.g. Cellar. You may leave it empty."),
+    from django.contrib.auth.models import User
+    from django_stubs_ext import StrOrPromise
+
+    # A field → its label and its help.
+    Words = Mapping[str, tuple[StrOrPromise, StrOrPromise]]
+
+DEVICE_WORDS: Words = {
+    "name": (_("Name"), _("What it measures, e.g. Main meter.")),
+    "location": (_("Location"), _("Where it hangs, e.g. Cellar. You may leave it empty.")),
     "interval_s": (
-        "Interval in seconds",
-        "How often it reports. A board with Wattkeep's firmware: 10.",
+        _("Interval in seconds"),
+        _("How often it reports. A board with Wattkeep's firmware: 10."),
     ),
     "range_w": (
-        "Meter range in watts",
-        "The most its meter can measure: 23000, or 2300 for the 10 A type.",
+        _("Meter range in watts"),
+        _("The most its meter can measure: 23000, or 2300 for the 10 A type."),
     ),
-    "parent": ("Behind", "The device behind whose meter this one sits, if it is a sub-meter."),
+    "parent": (
+        _("Behind"),
+        _("The device behind whose meter this one sits, if it is a sub-meter."),
+    ),
     "has_counter": (
-        "It counts energy itself",
-        "Switch it off for a sensor that measures only power: energy is then worked out from that.",
+        _("It counts energy itself"),
+        _(
+            "Switch it off for a sensor that measures only power: energy is then worked out from"
+            " that."
+        ),
     ),
-    "is_active": ("Accept readings from this device", ""),
+    "is_active": (_("Accept readings from this device"), ""),
     "signed_only": (
-        "Signed readings only",
-        "Refuse posts that show the key itself. On plain HTTP it can be overheard.",
+        _("Signed readings only"),
+        _("Refuse posts that show the key itself. On plain HTTP it can be overheard."),
     ),
 }
 
@@ -55,20 +68,23 @@ class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
     """
 
     time_zone = forms.CharField(
-        label="Time zone",
+        label=_("Time zone"),
         required=False,
         widget=time_zone_input(),
-        help_text="Days and hours are counted in it. You can change it later.",
+        help_text=_("Days and hours are counted in it. You can change it later."),
     )
     device_name = forms.CharField(
-        label="First device", max_length=100, initial="Main meter", help_text="What it measures."
+        label=_("First device"),
+        max_length=100,
+        initial=_("Main meter"),
+        help_text=_("What it measures."),
     )
     code = forms.CharField(
-        label="One-time code",
+        label=_("One-time code"),
         widget=forms.TextInput(
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
         ),
-        help_text="It is printed in the terminal that Wattkeep runs in.",
+        help_text=_("It is printed in the terminal that Wattkeep runs in."),
     )
 
     class Meta:
@@ -88,13 +104,13 @@ class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
         if not accounts.is_setup_code(code):
-            raise ValidationError("This is not the code. Look at the terminal of Wattkeep.")
+            raise ValidationError(_("This is not the code. Look at the terminal of Wattkeep."))
         return code
 
     def clean_time_zone(self) -> str:
         name: str = self.cleaned_data["time_zone"]
         if name and not is_time_zone(name):
-            raise ValidationError("Choose one from the list, e.g. Europe/Paris.")
+            raise ValidationError(_("Choose one from the list, e.g. Europe/Paris."))
         return name
 
 
@@ -107,7 +123,7 @@ class NewDeviceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _describe(self, DEVICE_WORDS)
+        describe(self, DEVICE_WORDS)
 
 
 class DeviceForm(NewDeviceForm):
@@ -129,25 +145,12 @@ class DeviceForm(NewDeviceForm):
         super().__init__(*args, **kwargs)
         parents: Any = self.fields["parent"]
         parents.queryset = possible_parents(self.instance)
-        parents.empty_label = "No other device"
+        parents.empty_label = _("No other device")
         if not parents.queryset.exists():
             del self.fields["parent"]
 
 
-class SiteForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A home's name, time zone and currency."""
-
-    class Meta:
-        model = Site
-        fields = ("name", "time_zone", "currency")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["time_zone"].widget = time_zone_input()
-        self.fields["currency"].widget.attrs["autocapitalize"] = "characters"
-
-
-def _describe(form: forms.BaseForm, words: dict[str, tuple[str, str]]) -> None:
+def describe(form: forms.BaseForm, words: Words) -> None:
     """Give the fields that are there their labels and help."""
     for name, (label, help_text) in words.items():
         if name in form.fields:

@@ -8,6 +8,7 @@ from django import forms
 
 from wattkeep.ledger.corrections import Wish
 from wattkeep.ledger.swap import Change
+from wattkeep.web.wording import exact_text
 
 QUARTER_S = 900
 
@@ -63,6 +64,12 @@ class SwapForm(forms.Form):
         help_text="Leave both empty if nobody looked; what was used in between is then not known.",
     )
     note = forms.CharField(label="Note", max_length=200, required=False)
+
+    def tell_last_counter(self, counter_wh: float | None) -> None:
+        """Show what the old meter sent last, for who did not note what it showed."""
+        if counter_wh is not None:
+            words = f"The last that arrived is {exact_text(counter_wh / 1000, 3)} kWh."
+            self.fields["closing"].help_text = words
 
     def change(self) -> Change:
         """Return what was typed, in the ledger's units."""

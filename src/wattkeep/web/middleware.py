@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import async_to_sync
+from django.db import OperationalError
+from django.http import HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from servestatic.middleware import (  # type: ignore[import-untyped]  # it says nothing of types
     ServeStaticMiddleware,
 )
@@ -12,8 +16,9 @@ from servestatic.middleware import (  # type: ignore[import-untyped]  # it says 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
 
+logger = logging.getLogger(__name__)
 HEADER = "Content-Security-Policy"
 POLICY = {
     "default-src": "'self'",
@@ -46,6 +51,32 @@ class ContentSecurityPolicyMiddleware:
         policy = self._docs if request.path == DOCS_PATH else self._everywhere
         response.headers.setdefault(HEADER, policy)
         return response
+
+
+class DatabaseAwayMiddleware:
+    """Answers 503, to be tried again, where a page cannot be made because the database is away.
+
+    A full disk, a lock that is held too long, a PostgreSQL that starts anew: none is for good.
+    """
+
+    RETRY_AFTER_S = 5
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, OperationalError):
+            return None
+        logger.error("the database is away: %s", exception)
+        headers = {"Retry-After": str(self.RETRY_AFTER_S)}
+        if request.path_info.startswith("/api/"):
+            body = {"detail": "The database is not there at the moment. Try again."}
+            return JsonResponse(body, status=503, headers=headers)
+        page = render_to_string("503.html", request=request)
+        return HttpResponse(page, status=503, headers=headers)
 
 
 class StaticFilesMiddleware:

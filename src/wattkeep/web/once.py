@@ -1,4 +1,4 @@
-"""A new device's key on its way to the one page that shows it."""
+"""What one page hands to the next, once: a new key, a correction that can be undone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
+from wattkeep.monitoring.models import Correction
+
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django.http import HttpRequest
 
     from wattkeep.monitoring.models import Device
@@ -32,3 +36,20 @@ def take_key(request: HttpRequest, device: Device) -> str | None:
     device_id, key, until = held
     is_ours = device_id == device.pk and timezone.now().timestamp() <= until
     return key if is_ours else None
+
+
+CORRECTION_NAME = "new_correction"
+
+
+def hold_correction(request: HttpRequest, correction: Correction) -> None:
+    """Keep a correction just set for the page that comes next, which offers to undo it."""
+    request.session[CORRECTION_NAME] = correction.pk
+
+
+def take_correction(request: HttpRequest, device_ids: Collection[int]) -> Correction | None:
+    """Return the correction just set on one of these devices, unless it is undone; forget it."""
+    held = request.session.pop(CORRECTION_NAME, None)
+    if held is None:
+        return None
+    rows = Correction.objects.filter(pk=held, device_id__in=device_ids, undone_at=None)
+    return rows.select_related("device", "author").first()

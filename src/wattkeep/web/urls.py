@@ -2,6 +2,7 @@
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path
+from django.views.i18n import set_language
 
 from wattkeep.web.views import (
     accounts,
@@ -9,24 +10,45 @@ from wattkeep.web.views import (
     channels,
     dashboard,
     devices,
+    energy,
+    energy_mending,
+    energy_why,
+    history,
     incidents,
+    insights,
     mending,
+    overview,
     reports,
     rules,
     sites,
 )
-from wattkeep.web.views.icons import favicon
+from wattkeep.web.views.icons import favicon, manifest
 
 app_name = "web"
 
 urlpatterns = [
-    path("", dashboard.home, name="home"),
+    path("", overview.home, name="home"),
     path("favicon.ico", favicon, name="favicon"),
+    path("manifest.webmanifest", manifest, name="manifest"),
+    path("language/", set_language, name="language"),
     path("login/", accounts.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("register/", accounts.register, name="register"),
     path("password/", accounts.PasswordChange.as_view(), name="password"),
     path("settings/", sites.settings, name="settings"),
+    path("settings/storage/", sites.storage, name="storage"),
+    path("energy/", energy.energy, name="energy"),
+    path("energy/why/", energy_why.energy_why, name="energy_why"),
+    path("energy/correct/", energy_mending.energy_correct, name="energy_correct"),
+    path(
+        "energy/corrections/<int:correction_id>/undo/",
+        energy_mending.energy_undo,
+        name="energy_undo",
+    ),
+    path("history/", history.history, name="history"),
+    path("history/figures/", history.history_figures, name="history_figures"),
+    path("insights/", insights.insights, name="insights"),
+    path("insights/voltage/", insights.voltage, name="voltage"),
     path("devices/", devices.device_list, name="devices"),
     path("devices/add/", devices.device_add, name="device_add"),
     path("devices/<int:device_id>/", dashboard.device, name="device"),
@@ -34,6 +56,7 @@ urlpatterns = [
     path("devices/<int:device_id>/board/", boards.board, name="board"),
     path("firmware/", boards.releases, name="releases"),
     path("devices/<int:device_id>/key/", devices.device_key, name="device_key"),
+    path("devices/<int:device_id>/check/", devices.device_check, name="device_check"),
     path("devices/<int:device_id>/delete/", mending.device_delete, name="device_delete"),
     path("devices/<int:device_id>/swap/", mending.device_swap, name="device_swap"),
     path(

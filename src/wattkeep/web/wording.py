@@ -4,16 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import floor
 from typing import TYPE_CHECKING, Any
 
+from django.utils.formats import date_format, get_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_noop as noop
+
 if TYPE_CHECKING:
+    from decimal import Decimal
     from zoneinfo import ZoneInfo
+
+    from django_stubs_ext import StrOrPromise
 
 NO_VALUE = "–"
 # From here on a tenth of a watt is noise next to the number's own width.
 WHOLE_FROM = 1000
 JUST_NOW_S = 2
+STATES = {
+    "online": lazy("Online"),
+    "silent": lazy("Meter silent"),
+    "offline": lazy("Offline"),
+    "never": lazy("Nothing received yet"),
+}
 UNITS = ((86_400, "day"), (3_600, "h"), (60, "min"))
+AGO = (
+    (86_400, noop("%(count)s day ago"), noop("%(count)s days ago")),
+    (3_600, noop("%(count)s h ago"), noop("%(count)s h ago")),
+    (60, noop("%(count)s min ago"), noop("%(count)s min ago")),
+)
+SECONDS = noop("%(count)s s ago")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +42,18 @@ class Tile:
     """One live value: its name in the API, its words, its unit and its decimals."""
 
     key: str
-    label: str
+    label: StrOrPromise
     unit: str
     decimals: int
 
 
-POWER = Tile("power", "Power now", "W", 1)
+POWER = Tile("power", lazy("Power now"), "W", 1)
 TILES = (
-    Tile("voltage", "Voltage", "V", 1),
-    Tile("current", "Current", "A", 2),
-    Tile("power_factor", "Power factor", "", 2),
-    Tile("frequency", "Frequency", "Hz", 1),
-    Tile("energy", "Meter total", "kWh", 2),
+    Tile("voltage", lazy("Voltage"), "V", 1),
+    Tile("current", lazy("Current"), "A", 2),
+    Tile("power_factor", lazy("Power factor"), "", 2),
+    Tile("frequency", lazy("Frequency"), "Hz", 1),
+    Tile("energy", lazy("Meter total"), "kWh", 2),
 )
 
 
@@ -42,19 +63,49 @@ def number_text(value: float | None, decimals: int) -> str:
         return NO_VALUE
     if abs(value) >= WHOLE_FROM:
         decimals = min(decimals, 0 if decimals <= 1 else 1)
-    return f"{value:,.{decimals}f}"
+    return f"{value:,.{decimals}f}".translate(_separators())
+
+
+def exact_text(value: float | Decimal, decimals: int) -> str:
+    """Return a number with all its decimals, so that what adds up is seen to add up."""
+    return f"{value:,.{decimals}f}".translate(_separators())
+
+
+def _separators() -> dict[int, str]:
+    """Return what stands for Python's comma and point in the language of the page."""
+    return {ord(","): get_format("THOUSAND_SEPARATOR"), ord("."): get_format("DECIMAL_SEPARATOR")}
+
+
+def size_text(count: float) -> str:
+    """Return a number of bytes in the unit that fits."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{number_text(count / size, 1)} {unit}"
+    return f"{number_text(count, 0)} B"
 
 
 def ago_text(past: timedelta) -> str:
     """Return how long ago something was, in the largest whole unit."""
     seconds = int(past.total_seconds())
     if seconds < JUST_NOW_S:
-        return "just now"
-    for unit_s, name in UNITS:
+        return _("just now")
+    for unit_s, one, several in AGO:
         if seconds >= unit_s:
             count = seconds // unit_s
-            return f"{count} {name}{'s' if name == 'day' and count > 1 else ''} ago"
-    return f"{seconds} s ago"
+            return _(one if count == 1 else several) % {"count": count}
+    return _(SECONDS) % {"count": seconds}
+
+
+def change_text(used: float, before: float | None) -> str:
+    """Return how much more or less than before something is, e.g. "12 % less"."""
+    if before is None:
+        return "no comparison yet"
+    if not before:
+        return "more" if used else "as much"
+    per_cent = floor((used / before - 1) * 100 + 0.5)
+    if not per_cent:
+        return "as much"
+    return f"{abs(per_cent):,} % {'more' if per_cent > 0 else 'less'}"
 
 
 def labelled_hours(rows: list[dict[str, Any]], zone: ZoneInfo) -> list[dict[str, Any]]:
@@ -65,13 +116,14 @@ def labelled_hours(rows: list[dict[str, Any]], zone: ZoneInfo) -> list[dict[str,
     starts = [datetime.fromisoformat(row["start"]).astimezone(zone) for row in rows]
     words = [f"{start:%H:%M}" for start in starts]
     labels = [
-        f"{word} {_offset(start)}" if words.count(word) > 1 else word
+        f"{word} {offset_text(start)}" if words.count(word) > 1 else word
         for word, start in zip(words, starts, strict=True)
     ]
     return [{**row, "label": label} for row, label in zip(rows, labels, strict=True)]
 
 
-def _offset(local: datetime) -> str:
+def offset_text(local: datetime) -> str:
+    """Return how far a clock is from UTC, e.g. "GMT+1"."""
     minutes = int((local.utcoffset() or timedelta()).total_seconds()) // 60
     if not minutes:
         return "GMT"
@@ -83,6 +135,5 @@ def labelled_days(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the API's days with the words for each, e.g. "Tue 17 Nov"."""
     days = [datetime.fromisoformat(row["date"]) for row in rows]
     return [
-        {**row, "label": f"{day:%a} {day.day} {day:%b}"}
-        for row, day in zip(rows, days, strict=True)
+        {**row, "label": date_format(day, "D j M")} for row, day in zip(rows, days, strict=True)
     ]

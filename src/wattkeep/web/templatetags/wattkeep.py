@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from django import template
 from django.templatetags.static import static
+from django.utils.formats import date_format
 
-from wattkeep.web.wording import ago_text, number_text
+from wattkeep.web.browser_words import browser_words
+from wattkeep.web.wording import STATES, ago_text, number_text
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -43,6 +45,12 @@ def _read_manifest(_changed: int) -> dict[str, str]:
     return names
 
 
+@register.simple_tag
+def words_for_scripts() -> str:
+    """Return what scripts write, in the page's language; empty for English."""
+    return browser_words()
+
+
 @register.filter
 def number(value: float | None, decimals: int) -> str:
     """Return a number for people, or a dash for none."""
@@ -55,13 +63,19 @@ def moment(value: str | None, zone: ZoneInfo) -> str:
     if not value:
         return ""
     local = datetime.fromisoformat(value).astimezone(zone)
-    return f"{local.day} {local:%b %Y, %H:%M:%S}"
+    return date_format(local, "j M Y, H:i:s")
 
 
 @register.filter
 def ago(value: str | None, now: datetime) -> str:
     """Return how long one of the API's instants is past."""
     return ago_text(now - datetime.fromisoformat(value)) if value else ""
+
+
+@register.filter
+def state_words(status: str) -> str:
+    """Return a device's state in few words; `frontend/src/overview.js` has the same."""
+    return str(STATES[status])
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""A device's page, and the way to it."""
+"""A device's page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import login_required
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 
     from wattkeep.monitoring.models import Device
     from wattkeep.web.wording import Tile
-
-
-@login_required
-@require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    """Lead to the device that was there first, or to where one is added."""
-    first = devices_of(request.user).order_by("-is_active", "id").first()
-    return redirect("web:device", first.pk) if first else redirect("web:devices")
 
 
 @never_cache
@@ -69,7 +61,11 @@ def _board_words(device: Device, now: datetime) -> list[tuple[str, str]]:
 
 
 def _tile(tile: Tile, payload: dict[str, Any]) -> dict[str, Any]:
-    return {"of": tile, "text": number_text(payload[tile.key], tile.decimals)}
+    return {
+        "of": tile,
+        "text": number_text(payload[tile.key], tile.decimals),
+        "extremes": payload["today_extremes"].get(tile.key),
+    }
 
 
 def _totals(payload: dict[str, Any]) -> dict[str, float]:

@@ -8,19 +8,28 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from wattkeep.api.access import devices_of
-from wattkeep.api.payloads import device_rows
+from wattkeep.api.payloads import device_rows, iso
+from wattkeep.domain.install_check import Verdict
+from wattkeep.history.install_check import check_device
 from wattkeep.ledger.meters import change_device
+from wattkeep.live.presence import presence_of
 from wattkeep.monitoring.devices import create_device, replace_key
 from wattkeep.web.addresses import is_loopback, post_address
+from wattkeep.web.check_words import check_words
 from wattkeep.web.forms import DeviceForm, NewDeviceForm
 from wattkeep.web.once import hold_key, take_key
+from wattkeep.web.setups import qr_code, setups
+from wattkeep.web.wording import POWER, TILES
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+WORST_FIRST = (Verdict.WRONG, Verdict.LOOK, Verdict.UNKNOWN, Verdict.GOOD)
 
 
 @never_cache
@@ -58,12 +67,12 @@ def device_edit(request: HttpRequest, device_id: int) -> HttpResponse:
         if request.POST.get("confirm") == "yes":
             hold_key(request, device, replace_key(device))
             return redirect("web:device_key", device.pk)
-        messages.error(request, "Tick the box first: the old key stops working at once.")
+        messages.error(request, _("Tick the box first: the old key stops working at once."))
         return redirect("web:device_edit", device.pk)
     form = DeviceForm(request.POST or None, instance=device)
     if request.method == "POST" and form.is_valid():
         change_device(device.pk, form.save)
-        messages.success(request, f"{device.name} is saved.")
+        messages.success(request, _("%(name)s is saved.") % {"name": device.name})
         return redirect("web:device", device.pk)
     # The form writes what was typed into the instance, right or wrong; the title keeps the name.
     title = form.initial["name"]
@@ -74,12 +83,32 @@ def device_edit(request: HttpRequest, device_id: int) -> HttpResponse:
 @login_required
 @require_GET
 def device_key(request: HttpRequest, device_id: int) -> HttpResponse:
-    """Show a new key, this once."""
+    """Show a new key, this once, with what to do with it, until the first reading arrives."""
     device = get_object_or_404(devices_of(request.user), pk=device_id)
+    now = timezone.now()
+    key = take_key(request, device)
+    address = post_address(request)
     context = {
         "device": device,
-        "key": take_key(request, device),
-        "post_address": post_address(request),
+        "key": key,
+        "qr_code": qr_code(key) if key else "",
+        "setups": setups(address, key) if key else [],
+        "post_address": address,
         "is_loopback": is_loopback(request),
+        "since": iso(now),
+        "has_reported": presence_of(device, now).latest is not None,
+        "values": [POWER, *TILES],
     }
     return render(request, "web/device_key.html", context)
+
+
+@never_cache
+@login_required
+@require_safe
+def device_check(request: HttpRequest, device_id: int) -> HttpResponse:
+    """Show whether a device is wired and set up right, by its last day."""
+    device = get_object_or_404(devices_of(request.user), pk=device_id)
+    checks = [check_words(check) for check in check_device(device, timezone.now())]
+    worst = next((one for one in WORST_FIRST if any(c.verdict == one for c in checks)), "")
+    context = {"device": device, "checks": checks, "worst": worst}
+    return render(request, "web/device_check.html", context)

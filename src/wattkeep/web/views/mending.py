@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from wattkeep.api.access import devices_of
 from wattkeep.ledger.corrections import CorrectionError, set_correction, undo_correction
-from wattkeep.ledger.swap import SwapError, swap_hardware
+from wattkeep.ledger.swap import SwapError, counter_before, swap_hardware
 from wattkeep.monitoring.deletion import WrongNameError, delete_device
 from wattkeep.monitoring.models import Correction
 from wattkeep.web.mending_forms import CorrectionForm, SwapForm
@@ -78,6 +78,7 @@ def device_swap(request: HttpRequest, device_id: int) -> HttpResponse:
     with timezone.override(device.site.zone):
         now = timezone.now()
         form = SwapForm(request.POST or None, initial={"at": now})
+        form.tell_last_counter(counter_before(device, now))
         if request.method == "POST" and form.is_valid():
             try:
                 key = swap_hardware(device, form.change(), now)

@@ -1,0 +1,400 @@
+"""The energy page: what was used, bar by bar, and the same figures as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from wattkeep.api.payloads import iso
+from wattkeep.domain.instants import to_ms
+from wattkeep.history.consumption import corrections_touching, to_kwh
+from wattkeep.monitoring.models import MeterEvent
+from wattkeep.web.energy_figures import (
+    Compared,
+    Figures,
+    Scope,
+    Shown,
+    gather_figures,
+    owned_devices,
+    read_shown,
+    site_scope,
+)
+from wattkeep.web.energy_words import (
+    BARS_WORDS,
+    BY_WORDS,
+    KIND_WORDS,
+    PRESENT,
+    bar_words,
+    cost_text,
+    difference_text,
+    period_title,
+    span_text,
+)
+from wattkeep.web.once import take_correction
+from wattkeep.web.periods import (
+    KIND_OF_BAR,
+    Kind,
+    after,
+    all_months,
+    bars_of,
+    before,
+    period_of,
+    usual_bars,
+    year_before,
+)
+from wattkeep.web.wording import NO_VALUE, exact_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from django.http import HttpRequest, HttpResponse
+
+    from wattkeep.domain.calendar import By
+    from wattkeep.domain.corrections import Energy
+    from wattkeep.history.stacks import Part
+    from wattkeep.monitoring.models import Device
+    from wattkeep.web.energy_words import BarWords
+
+CORRECTIONS_SHOWN = 50
+EVENT_WORDS = dict(MeterEvent.Kind.choices)
+
+
+@never_cache
+@login_required
+@require_safe
+def energy(request: HttpRequest) -> HttpResponse:
+    """Show a period of a site or a device; without a device say how to get one."""
+    owned = owned_devices(request)
+    if not owned:
+        return render(request, "web/energy_empty.html")
+    shown = read_shown(request, owned, timezone.now())
+    figures = gather_figures(shown)
+    words = bar_words(shown.by, figures.edges, shown.zone, shown.period)
+    rows = _rows(shown, figures, words)
+    context = {
+        "shown": shown,
+        "title": period_title(shown.period),
+        "address": shown.address(),
+        "scopes": _scopes(shown, owned),
+        "navigation": _navigation(shown),
+        "legend": _legend(shown, figures, rows, owned),
+        "rows": [row for row in rows if not row["is_ahead"]],
+        "summary": _summary(shown, figures, rows),
+        "corrections": _corrections(shown, figures),
+        "made": take_correction(request, [device.pk for device in owned]),
+        "nothing": _nothing(shown, figures),
+        "chart": _chart(shown, figures, rows, owned),
+    }
+    return render(request, "web/energy.html", context)
+
+
+# -- ways to other views --------------------------------------------------------------------------
+
+
+def _scopes(shown: Shown, owned: Sequence[Device]) -> list[dict[str, Any]]:
+    """Return the sites and devices to choose from; a site with one device is that device."""
+    scopes = []
+    for site in {device.site_id: device.site for device in owned}.values():
+        whole = site_scope(site, owned)
+        if whole.device is None:
+            scopes.append(whole)
+        scopes += [Scope(site, [device], device) for device in whole.devices]
+    return [
+        {
+            "name": choice.name,
+            "is_site": choice.device is None,
+            "address": shown.address(scope=choice),
+            "is_current": choice.pairs == shown.scope.pairs,
+        }
+        for choice in scopes
+    ]
+
+
+def _navigation(shown: Shown) -> dict[str, Any]:
+    period, today = shown.period, shown.today
+    earlier, later = before(period), after(period)
+    # The day that stays in view when the length changes.
+    anchor = today if period.first <= today <= period.last else period.first
+    known = shown.scope.known
+    first = known[0].astimezone(shown.zone).date() if known else today
+    kinds = [
+        (kind, all_months(first, today) if kind is Kind.ALL else period_of(kind, anchor))
+        for kind in KIND_WORDS
+    ]
+    return {
+        "by_word": BY_WORDS[shown.by],
+        "earlier": shown.address(period=earlier) if earlier and earlier.last >= first else None,
+        "later": shown.address(period=later) if later and later.first <= today else None,
+        "present": _present(shown),
+        "kinds": [
+            (KIND_WORDS[kind], shown.address(period=one, by=usual_bars(one)), kind is period.kind)
+            for kind, one in kinds
+        ],
+        "bars": [(BY_WORDS[by], shown.address(by=by), by is shown.by) for by in bars_of(period)],
+        "compare": [
+            (label, shown.address(compare=compare), compare == shown.compare)
+            for compare, label in _comparisons(period)
+        ],
+    }
+
+
+def _present(shown: Shown) -> tuple[str, str] | None:
+    """Return the name and address of the period that now is in, when another one is shown."""
+    words = PRESENT.get(shown.period.kind)
+    if words is None or shown.period.first <= shown.today <= shown.period.last:
+        return None
+    return words, shown.address(period=period_of(shown.period.kind, shown.today))
+
+
+def _comparisons(period: Any) -> list[tuple[str, str]]:
+    if before(period) is None:
+        return []
+    names = {Kind.DAY: "Day before", Kind.WEEK: "Week before", Kind.MONTH: "Month before",
+             Kind.YEAR: "Year before"}  # fmt: skip
+    choices = [("", "Nothing"), ("before", names.get(period.kind, "Days before"))]
+    if period.kind is not Kind.YEAR and year_before(period):
+        choices.append(("year", "A year before"))
+    return choices
+
+
+# -- the bars -------------------------------------------------------------------------------------
+
+
+def _rows(shown: Shown, figures: Figures, words: Sequence[BarWords]) -> list[dict[str, Any]]:
+    compared = figures.compared
+    return [
+        {
+            "words": words[place],
+            "start": figures.edges[place],
+            "end": figures.edges[place + 1],
+            "is_ahead": figures.edges[place] > shown.now,
+            "is_estimated": any(one.estimated_mwh for one in _energies(figures, place)),
+            "is_corrected": any(one.corrected_mwh for one in _energies(figures, place)),
+            "is_running": figures.edges[place] <= shown.now < figures.edges[place + 1],
+            "total": total,
+            "text": kwh_text(total),
+            "parts": [
+                kwh_text(part.energies[place] if total else None) for part in figures.stack.parts
+            ],
+            "cost": cost_text(total.total_mwh, shown.scope.site) if total else "",
+            "compared": kwh_text(compared.bars[place]) if compared else "",
+            "events": [EVENT_WORDS[kind] for kind in figures.events[place]],
+            "excess": kwh_text_of(figures.stack.excess_mwh[place]),
+            "why": why_address(
+                shown.scope, figures.edges[place], figures.edges[place + 1], shown.by
+            ),
+            "open": _open_address(shown, figures.edges[place]),
+        }
+        for place, total in enumerate(figures.totals)
+    ]
+
+
+def _energies(figures: Figures, place: int) -> list[Energy]:
+    """Return a bar's total and its parts: what a sub-meter guessed is not seen in the total."""
+    total = figures.totals[place]
+    return [*([total] if total else []), *(part.energies[place] for part in figures.stack.parts)]
+
+
+def kwh_text(energy: Energy | None) -> str:
+    """Return an amount as every table, sign and sentence of the page writes it."""
+    return NO_VALUE if energy is None else exact_text(to_kwh(energy.total_mwh), 3)
+
+
+def kwh_text_of(mwh: int) -> str:
+    """Return an amount, nothing for none."""
+    return exact_text(to_kwh(mwh), 3) if mwh else ""
+
+
+def why_address(scope: Scope, start: datetime, end: datetime, by: By) -> str:
+    """Return where everything behind a bar is shown."""
+    pairs = [*scope.pairs, ("start", iso(start)), ("end", iso(end)), ("by", by.value)]
+    return f"{reverse('web:energy_why')}?{urlencode(pairs)}"
+
+
+def _open_address(shown: Shown, start: datetime) -> str | None:
+    """Return the page whose period a bar is; hours and quarters have none."""
+    kind = KIND_OF_BAR.get(shown.by)
+    if kind is None:
+        return None
+    period = period_of(kind, start.astimezone(shown.zone).date())
+    return shown.address(period=period, by=usual_bars(period))
+
+
+def _chart(
+    shown: Shown, figures: Figures, rows: Sequence[dict[str, Any]], owned: Sequence[Device]
+) -> dict[str, Any]:
+    """Return what the script draws: every text on it is written here, as in the table."""
+    compared = figures.compared
+    return {
+        "bars": [
+            {
+                **row["words"]._asdict(),
+                "start": iso(row["start"]),
+                "end": iso(row["end"]),
+                "is_ahead": row["is_ahead"],
+                "text": row["text"],
+                "cost": row["cost"],
+                "events": row["events"],
+                "is_estimated": row["is_estimated"],
+                "is_corrected": row["is_corrected"],
+                "compared": _kwh(compared.bars[place]) if compared else None,
+                "compared_text": row["compared"],
+                "why": row["why"],
+                "open": row["open"],
+            }
+            for place, row in enumerate(rows)
+        ],
+        "parts": [
+            {
+                "name": _part_name(part),
+                "curve": _curve(part, owned),
+                "measured": [to_kwh(one.measured_mwh) for one in part.energies],
+                "estimated": [to_kwh(one.estimated_mwh) for one in part.energies],
+                "corrected": [to_kwh(one.corrected_mwh) for one in part.energies],
+                "texts": [kwh_text(one) for one in part.energies],
+            }
+            for part in figures.stack.parts
+        ],
+        "compared": period_title(compared.period) if compared else "",
+        "bars_word": BARS_WORDS[shown.by],
+        "total_url": _total_url(shown.scope),
+        "correct_url": f"{reverse('web:energy_correct')}?{urlencode(shown.scope.pairs)}",
+        "address": f"?{shown.address()}",
+        "now": iso(shown.now),
+    }
+
+
+def _kwh(energy: Energy | None) -> float | None:
+    return None if energy is None else to_kwh(energy.total_mwh)
+
+
+def _total_url(scope: Scope) -> str:
+    if scope.device:
+        return reverse("api:device-consumption", args=[scope.device.pk])
+    return reverse("api:site-consumption", args=[scope.site.pk])
+
+
+def _part_name(part: Part) -> str:
+    if part.device is None:
+        return "Other devices"
+    return f"{part.device.name}, the rest" if part.is_rest else part.device.name
+
+
+def _curve(part: Part, owned: Sequence[Device]) -> int:
+    """Return a colour's number: a device's own wherever it is shown."""
+    if part.device is None:
+        return 8
+    return next(n for n, device in enumerate(owned) if device.pk == part.device.pk) % 8 + 1
+
+
+# -- around the bars ------------------------------------------------------------------------------
+
+
+def _legend(
+    shown: Shown,
+    figures: Figures,
+    rows: Sequence[dict[str, Any]],
+    owned: Sequence[Device],
+) -> dict[str, Any]:
+    return {
+        "parts": [
+            {
+                "name": _part_name(part),
+                "curve": _curve(part, owned),
+                "text": kwh_text_of(part.total_mwh) or "0.000",
+                "address": part.device
+                and shown.address(scope=Scope(shown.scope.site, [part.device], part.device)),
+            }
+            for part in figures.stack.parts
+        ],
+        "has_estimated": any(row["is_estimated"] for row in rows),
+        "has_corrected": any(row["is_corrected"] for row in rows),
+        "has_events": any(figures.events),
+    }
+
+
+def _summary(shown: Shown, figures: Figures, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    total, compared = figures.total, figures.compared
+    greatest = max(rows, key=lambda row: row["total"].total_mwh if row["total"] else 0)
+    return {
+        "total": kwh_text(total),
+        "cost": cost_text(total.total_mwh, shown.scope.site),
+        "has_cost": bool(cost_text(0, shown.scope.site)),
+        "estimated": kwh_text_of(total.estimated_mwh),
+        "corrected": kwh_text_of(total.corrected_mwh),
+        "excess": kwh_text_of(sum(figures.stack.excess_mwh)),
+        "greatest": greatest if greatest["total"] and greatest["total"].total_mwh else None,
+        "is_so_far": figures.edges[0] < shown.now < figures.edges[-1],
+        "compared": compared
+        and {
+            "title": period_title(compared.period),
+            "is_so_far": compared.is_so_far,
+            "total": kwh_text(compared.total if compared.since else None),
+            "text": _compared_text(shown, figures, compared),
+        },
+    }
+
+
+def _compared_text(shown: Shown, figures: Figures, compared: Compared) -> tuple[str, str]:
+    """Return how the period compares with the other one: the word that counts, and the rest."""
+    title = period_title(compared.period)
+    if compared.since is None:
+        return "", f"Nothing was measured in {title}."
+    point = " up to the same point" if compared.is_so_far else ""
+    other = f"{kwh_text(compared.total)} kWh in {title}{point}"
+    # Half a year beside a whole one has no percentage worth telling.
+    if compared.since > compared.period.bounds(shown.zone)[0]:
+        since = compared.since.astimezone(shown.zone)
+        return "", f"{other}, where readings begin on {date_format(since, 'j F')}"
+    words = difference_text(figures.total.total_mwh, compared.total.total_mwh)
+    joint = "as " if words == "as much" else "than "
+    return words.capitalize(), f"{joint if words else ''}{other}"
+
+
+def _corrections(shown: Shown, figures: Figures) -> list[dict[str, Any]]:
+    """Return the corrections that count in the period, the oldest first."""
+    found = corrections_touching(
+        shown.scope.devices, to_ms(figures.edges[0]), to_ms(figures.edges[-1])
+    )
+    rows = found.select_related("author", "device").order_by("start", "id")
+    return [correction_row(one, shown.zone) for one in rows[:CORRECTIONS_SHOWN]]
+
+
+def correction_row(one: Any, zone: Any) -> dict[str, Any]:
+    """Return a correction in words."""
+    kwh = None if one.energy_wh is None else exact_text(one.energy_wh / 1000, 3)
+    return {
+        "row": one,
+        "device": one.device,
+        "what": "Left out" if kwh is None else f"Set to {kwh} kWh",
+        "span": span_text(one.start, one.end, zone),
+        "author": one.author.get_username() if one.author else "somebody who is gone",
+    }
+
+
+def _nothing(shown: Shown, figures: Figures) -> dict[str, Any] | None:
+    """Return what to say and where to go, where a period has nothing to show."""
+    if any(one is not None for one in figures.totals):
+        return None
+    known = shown.scope.known
+    if known is None:
+        return {"is_new": True, "device": shown.scope.devices[0]}
+    is_before = known[0] >= figures.edges[-1]
+    at: datetime = known[0] if is_before else known[1]
+    day: date = at.astimezone(shown.zone).date()
+    kind = shown.period.kind if shown.period.kind in PRESENT else Kind.MONTH
+    period = period_of(kind, day)
+    return {
+        "is_before": is_before,
+        "day": date_format(day, "j F Y"),
+        "address": shown.address(period=period, by=usual_bars(period)),
+    }
