@@ -35,8 +35,8 @@ django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHash
 
 
 def pytest_configure(config):
-    # Processes that run tests side by side are started from this one. Each comes here itself, before
-    # which it must not have settings, and so a data folder, of this process.
+    # Processes that run tests side by side are started from this one. Each comes here itself;
+    # before that it must not have the settings, and so the data folder, of this process.
     if config.getoption("numprocesses", None):
         del os.environ["DJANGO_SETTINGS_MODULE"]
 

@@ -13,13 +13,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
 from django.conf import settings
 
 # The first import of all: it sets Django up, and the others import models.
-from wattkeep.pages import Pages
+from wattkeep.pages import HeldAnswer, Pages
 
 # isort: split
 from wattkeep.alerts.watch import Watch
 from wattkeep.api.live import PATH as LIVE_PATH
 from wattkeep.api.live import LiveSocket, Lookout
-from wattkeep.ingest.endpoint import PATHS, IngestEndpoint, send_json
+from wattkeep.ingest.batches import Refused
+from wattkeep.ingest.endpoint import PATHS, Gone, IngestEndpoint, read_body, send_json
 from wattkeep.ingest.keys import KeyCache
 from wattkeep.ingest.limits import RateLimit
 from wattkeep.ingest.plain_posts import PlainPosts
@@ -89,7 +90,8 @@ class Application:
     async def _answer_page(self, scope: Any, receive: Receive, send: Send) -> None:
         """Let Django answer, a few requests at a time: readings come first.
 
-        Each takes a thread, and a stranger's log-in attempts take its processor for long.
+        Each takes a thread, and a stranger's log-in attempts take its processor for long. Who sends
+        or reads slowly holds none meanwhile.
         """
         if self._pages_waiting >= MOST_PAGES_WAITING:
             await send_json(
@@ -97,11 +99,18 @@ class Application:
             )
             return
         self._pages_waiting += 1
+        answer = HeldAnswer(send)
         try:
+            body = await read_body(receive, 0)
             async with self._page_turns:
-                await self._pages(scope, receive, send)
+                await self._pages(scope, _again(body, receive), answer.take)
+        except Gone:
+            return
+        except Refused as refusal:
+            await send_json(send, refusal.status, refusal.body, [])
         finally:
             self._pages_waiting -= 1
+        await answer.let_go()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Follow the server's start and stop; at the stop, finish what was accepted."""
@@ -121,6 +130,16 @@ class Application:
                 self._watch.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return what receives a body that was read already, and then what comes after it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def read_again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return read_again
 
 
 def _collect_less_garbage() -> None:

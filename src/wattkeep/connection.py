@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # theirs between two posts.
 IDLE_S = 75
 MOST_HELD_BYTES = 64 * 1024
-MOST_GENERAL_HEAD_BYTES = 64 * 1024
+# How much may come in a row that neither ends a head nor belongs to a body.
+MOST_DULL_BYTES = 64 * 1024
 
 
 class Connection(HttpToolsProtocol):
@@ -45,9 +46,11 @@ class Connection(HttpToolsProtocol):
         self._is_writing = False
         self._ends_after_answer = False
         self._is_reading_general = False
-        self._general_head_bytes = -1
-        self._ended = 0
-        self._ended_before = 0
+        self._has_moved_on = False
+        self._dull_bytes = 0
+        # Requests answered, and times that a slow reader has caught up.
+        self._steps = 0
+        self._steps_before = 0
         self._sweep: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -67,6 +70,21 @@ class Connection(HttpToolsProtocol):
             self._hold(data)
         elif self._is_general_busy or not self._take_plain(data):
             self._feed_general(data)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn closes at once
+        """Answer what is under way to a client that has said all it will."""
+        is_waiting = self._is_waiting
+        if is_waiting:
+            self.shutdown()
+        return is_waiting
+
+    def resume_writing(self) -> None:
+        """Note that a slow reader has caught up."""
+        self._steps += 1
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Do nothing: uvicorn does not know of plain posts, `_close_if_idle` does."""
 
     def shutdown(self) -> None:
         """Close once nothing is under way any more."""
@@ -103,7 +121,7 @@ class Connection(HttpToolsProtocol):
     def _answer(self, reading: Reading | None) -> None:
         """Answer a plain post; None where its reading could not be stored."""
         self._is_writing = False
-        self._ended += 1
+        self._steps += 1
         if self.transport.is_closing():
             return
         headers = self.server_state.default_headers
@@ -127,42 +145,56 @@ class Connection(HttpToolsProtocol):
         is_answered = cycle is None or (cycle.response_complete and not self.pipeline)
         return self._is_reading_general or not is_answered
 
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether a client has sent a whole request and waits for its answer."""
+        return self._is_writing or (self._is_general_busy and not self._is_reading_general)
+
     def _feed_general(self, data: bytes) -> None:
+        self._has_moved_on = False
         super().data_received(data)
-        if self._general_head_bytes >= 0:
-            self._general_head_bytes += len(data)
-            if self._general_head_bytes > MOST_GENERAL_HEAD_BYTES:
-                self.send_400_response("The request's head is too long.")
+        self._dull_bytes = 0 if self._has_moved_on else self._dull_bytes + len(data)
+        if self._dull_bytes > MOST_DULL_BYTES:
+            # Heads, and what follows a chunked body, are gathered in memory.
+            self.send_400_response("The request's head is too long.")
 
     def on_message_begin(self) -> None:
         """Note that the parser is inside a request."""
-        self._is_reading_general = True
-        self._general_head_bytes = 0
+        self._is_reading_general = self._has_moved_on = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Stop counting a head's bytes."""
-        self._general_head_bytes = -1
+        """Note that a head has ended."""
+        self._has_moved_on = True
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Note that a body goes on."""
+        self._has_moved_on = True
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note that the parser is between two requests."""
         self._is_reading_general = False
+        self._has_moved_on = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Count the answer."""
-        self._ended += 1
+        self._steps += 1
         super().on_response_complete()
 
     def _close_if_idle(self) -> None:
         if self.transport.get_protocol() is not self:
             return  # a WebSocket by now
-        is_busy = self._is_writing or (self._is_general_busy and not self._is_reading_general)
-        if self._ended == self._ended_before and not is_busy:
-            self.transport.close()
-            return
-        self._ended_before = self._ended
+        if self._steps == self._steps_before:
+            if self.transport.is_closing() or self.flow.write_paused:
+                # Nobody reads: what is buffered would keep the connection, and its page, for good.
+                self.transport.abort()
+                return
+            if not self._is_waiting:
+                self.transport.close()
+        self._steps_before = self._steps
         self._sweep = self.loop.call_later(self.idle_s, self._close_if_idle)
 
 

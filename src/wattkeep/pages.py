@@ -18,6 +18,34 @@ if TYPE_CHECKING:
 
 django.setup(set_prefix=False)
 
+# More than any page, and any file that comes with one; exports are larger.
+MOST_HELD_BYTES = 2 * 1024 * 1024
+
+
+class HeldAnswer:
+    """An answer that is sent after its page's turn: who reads slowly holds no thread by it.
+
+    A larger one than MOST_HELD_BYTES is sent while it is made.
+    """
+
+    def __init__(self, send: Any) -> None:
+        self._send = send
+        self._held: list[Any] = []
+        self._bytes = 0
+
+    async def take(self, message: Any) -> None:
+        """Take what the application sends."""
+        self._held.append(message)
+        self._bytes += len(message.get("body", b""))
+        if self._bytes > MOST_HELD_BYTES:
+            await self.let_go()
+
+    async def let_go(self) -> None:
+        """Send what is held."""
+        held, self._held = self._held, []
+        for message in held:
+            await self._send(message)
+
 
 class Pages(ASGIHandler):
     """Answers at most `at_once` requests at a time; to ask for more is a mistake."""

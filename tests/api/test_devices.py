@@ -250,3 +250,21 @@ def test_logged_out_session_is_nobody(owner):
     owner.save()
 
     assert send(client, "GET", LIST)[0] == 401
+
+
+@pytest.mark.parametrize("number", ["1e400", "99999999999999999999999"])
+@pytest.mark.parametrize("name", ["site", "parent"])
+def test_numbers_that_nothing_has_are_refused(as_owner, name, number):
+    body = f'{{"name": "Shed", "{name}": {number}}}'
+    answer = as_owner.post(LIST, body, content_type="application/json")
+
+    assert (answer.status_code, list(answer.json())) == (400, [name])
+
+
+def test_brackets_without_end_are_refused(as_owner):
+    answer = as_owner.post(LIST, "[" * 100_000, content_type="application/json")
+
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"detail": "JSON parse error - nested too deeply"},
+    )

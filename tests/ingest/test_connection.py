@@ -6,12 +6,14 @@ import re
 import socket
 import sqlite3
 import time
+from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
 
 from running import READING
 from wattkeep.connection import Connection
+from wattkeep.domain.readings import Reading
 
 PATIENCE_S = 60
 BODY = json.dumps(READING).encode()
@@ -168,6 +170,35 @@ def test_a_head_that_never_ends_is_cut_off(line):
         line.send(b"a" * 2**26)
 
 
+def test_what_follows_a_chunked_body_is_cut_off_as_well(line):
+    line.send(
+        b"POST /api/energy-data/ HTTP/1.1\r\nHost: localhost\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    )
+
+    with pytest.raises(ConnectionError):
+        line.send(b"X-Trailer: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 2**20)
+
+
+def test_a_large_post_before_it_makes_no_head_too_long(line, key):
+    many = [{**READING, "timestamp": 1_790_000_000 + second} for second in range(1500)]
+    following = post(key, extra=b"X-Other: 1\r\n")
+    line.send(post(key, json.dumps(many).encode()) + following[:60])
+    first = line.answer()
+    line.send(following[60:])
+
+    assert [first[0], line.answer()[0]] == [201, 201]
+
+
+@pytest.mark.parametrize("extra", [b"", b"X-Other: 1\r\n"], ids=["plain", "general"])
+def test_who_will_say_no_more_gets_an_answer(line, key, extra):
+    line.send(post(key, extra=extra))
+    line.socket.shutdown(socket.SHUT_WR)
+
+    assert line.answer()[0] == 201
+    assert line.is_closed()
+
+
 def test_two_lengths_are_not_taken_for_one(line, key):
     body = b"Content-Length: 5\r\n"
     line.send(post(key, extra=body))
@@ -179,6 +210,10 @@ def test_two_lengths_are_not_taken_for_one(line, key):
 class Quick(Connection):
     idle_s = 0.2
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.timeout_keep_alive = self.idle_s
+
 
 async def answer_ok(scope, receive, send):
     await receive()
@@ -186,15 +221,32 @@ async def answer_ok(scope, receive, send):
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-answer_ok.plain_posts = None
+class SlowPosts:
+    """Takes every plain post and answers it a little later."""
+
+    def take(self, _head, _body, answer):
+        asyncio.get_running_loop().call_later(0.02, answer, Reading(1, 1, 1, 1, 1, 1, 50, 1))
+        return True
+
+
+async def answer_much(scope, receive, send):
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(1000):
+        await send({"type": "http.response.body", "body": bytes(2**16), "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+answer_ok.plain_posts = answer_much.plain_posts = SlowPosts()
 LENGTH = [(b"content-length", b"2")]
 
 
-async def closed_after(first, second=b""):
-    """Return what a server that waits 0.2 s for the next request answers before it hangs up."""
+@asynccontextmanager
+async def impatient(application, connection=None):
+    """Serve with connections that wait 0.2 s for the next request; yield a client's end of one."""
     config = uvicorn.Config(
-        answer_ok,
-        http=Quick,
+        application,
+        http=connection or Quick,
         ws="none",
         interface="asgi3",
         lifespan="off",
@@ -205,16 +257,21 @@ async def closed_after(first, second=b""):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = asyncio.create_task(server._serve([listener]))
         reader, writer = await asyncio.open_connection(*listener.getsockname())
+        async with asyncio.timeout(PATIENCE_S):
+            yield reader, writer
+        writer.close()
+        server.should_exit = True
+        await serving
+
+
+async def closed_after(first, second=b""):
+    """Return what is answered before the server hangs up."""
+    async with impatient(answer_ok) as (reader, writer):
         writer.write(first)
         if second:
             await reader.readuntil(b"ok")
             writer.write(second)
-        async with asyncio.timeout(PATIENCE_S):
-            rest = await reader.read()
-        writer.close()
-        server.should_exit = True
-        await serving
-    return rest
+        return await reader.read()
 
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -231,3 +288,35 @@ GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 )
 def test_a_connection_without_requests_is_closed(first, second):
     assert asyncio.run(closed_after(first, second)) == b""
+
+
+def test_plain_posts_keep_a_connection_open_that_began_with_another_request():
+    async def post_again_and_again():
+        async with impatient(answer_ok) as (reader, writer):
+            writer.write(GET)
+            await reader.readuntil(b"ok")
+            answers = []
+            for _ in range(30):
+                writer.write(post("key"))
+                answers.append(await reader.readuntil(b"}"))
+            return answers
+
+    assert len(asyncio.run(post_again_and_again())) == 30
+
+
+def test_who_never_reads_an_answer_does_not_keep_the_connection():
+    async def ask_and_look_away():
+        async with impatient(answer_much, Noticed) as (reader, writer):
+            writer.write(GET)
+            await reader.readuntil(b"200 OK")
+            writer.transport.pause_reading()
+            await gone.wait()
+
+    gone = asyncio.Event()
+
+    class Noticed(Quick):
+        def connection_lost(self, exc):
+            gone.set()
+            super().connection_lost(exc)
+
+    asyncio.run(ask_and_look_away())

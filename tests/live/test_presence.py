@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db.models.signals import post_init
 
 from stored import hear, store
 from wattkeep.ledger.sealing import seal_due
@@ -85,10 +86,31 @@ def test_presences_of_a_device_long_gone_are_offline_and_not_never(device):
     assert presences_of([device], NOW)[device.pk] == Presence(None, ago(86_400), "offline")
 
 
-def test_presences_take_two_queries_however_many(owner, django_assert_num_queries):
+def test_presences_take_as_many_queries_however_many(owner, django_assert_num_queries):
     devices = [create_device(owner, f"Device {n}")[0] for n in range(3)]
+    for device in devices:
+        store(device, ago(9))
+        store(device, ago(4))
     for number in (1, 3):
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             presences_of(devices[:number], NOW)
     with django_assert_num_queries(0):
         assert presences_of([], NOW) == {}
+
+
+def test_presences_make_one_reading_of_the_many_a_device_sent(device):
+    for second in range(100):
+        store(device, ago(second))
+    made = []
+
+    def note(instance, **_):
+        made.append(instance)
+
+    post_init.connect(note, EnergyReading)
+    try:
+        latest = presences_of([device], NOW)[device.pk].latest
+    finally:
+        post_init.disconnect(note, EnergyReading)
+
+    assert latest.timestamp == ago(0)
+    assert len(made) == 1

@@ -10,14 +10,24 @@ from wattkeep.monitoring.devices import possible_parents
 from wattkeep.monitoring.models import Device, Site
 
 
-class OwnSiteField(serializers.PrimaryKeyRelatedField):  # type: ignore[type-arg]
+class NumberedField(serializers.PrimaryKeyRelatedField):  # type: ignore[type-arg]
+    """A row by its number; numbers that no database holds are those of no row."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except OverflowError:
+            self.fail("does_not_exist", pk_value=data)
+
+
+class OwnSiteField(NumberedField):
     """A site of the asking user; anybody else's does not exist."""
 
     def get_queryset(self) -> Any:
         return Site.objects.filter(owner=self.context["request"].user)
 
 
-class OwnDeviceField(serializers.PrimaryKeyRelatedField):  # type: ignore[type-arg]
+class OwnDeviceField(NumberedField):
     """A device of the asking user; anybody else's does not exist."""
 
     def get_queryset(self) -> Any:

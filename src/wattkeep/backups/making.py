@@ -6,6 +6,8 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 DATABASE_MEMBER = "database.sqlite3"
 SECRET_MEMBER = "secret-key"  # noqa: S105 - a name
+SCRATCH = ".backup-"
+# No backup takes so long: a scratch folder that is older was left behind by a power cut.
+STALE_S = 2 * 86_400
 # Sessions are worth nothing elsewhere, and a stolen backup should not hold any.
 LEFT_OUT = frozenset({"django_session", "monitoring_lease"})
 
@@ -43,9 +48,16 @@ def make_backup(folder: Path, now: datetime, passphrase: str = "") -> Path:
     target = folder / name
     if target.exists():
         raise BackupError(f"{target} exists already")
-    # Beside the target: the last step is a rename, which no power cut leaves half done.
-    with tempfile.TemporaryDirectory(prefix=".backup-", dir=folder) as scratch:
-        draft = Path(scratch) / name
+    # What is not encrypted yet stays here: the folder may be on somebody else's machine.
+    open_folder = settings.DATA_DIR if passphrase else folder
+    for place in {folder, open_folder}:
+        _sweep_scratch(place)
+    with (
+        # Beside the target: the last step is a rename, which no power cut leaves half done.
+        tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as beside,
+        tempfile.TemporaryDirectory(prefix=SCRATCH, dir=open_folder) as scratch,
+    ):
+        draft = Path(beside) / name
         try:
             with writing(draft, _manifest(now), passphrase) as archive:
                 _add_database(archive, Path(scratch))
@@ -56,6 +68,14 @@ def make_backup(folder: Path, now: datetime, passphrase: str = "") -> Path:
             raise BackupError(f"the backup could not be written: {error}") from error
     sync_folder(folder)
     return target
+
+
+def _sweep_scratch(folder: Path) -> None:
+    """Delete what backups that were broken off by force left behind."""
+    for left in folder.glob(f"{SCRATCH}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > STALE_S:
+                shutil.rmtree(left)
 
 
 def _manifest(now: datetime) -> Manifest:

@@ -42,7 +42,7 @@ encode = msgspec.json.Encoder().encode
 _PLAIN_SUCCESS = b'{"status":"success","message":"Data received successfully","reading_id":%d}'
 
 
-class _Gone(Exception):  # noqa: N818 - nobody is left to answer
+class Gone(Exception):  # noqa: N818 - nobody is left to answer
     """The client went away before its body was complete."""
 
 
@@ -68,7 +68,7 @@ class IngestEndpoint:
         headers: list[Header] = []
         try:
             status, body = await self._answer(scope, receive)
-        except _Gone:
+        except Gone:
             return
         except Refused as refusal:
             status, body = refusal.status, refusal.body
@@ -86,7 +86,7 @@ class IngestEndpoint:
         identity = await self._identify(headers)
         if headers.content_type.partition(b";")[0].strip().lower() != b"application/json":
             raise Refused(415, {"error": "Send JSON, with Content-Type: application/json."})
-        body = await _read_body(receive, headers.length)
+        body = await read_body(receive, headers.length)
         if headers.signature and not is_signature(
             headers.signature.decode("latin-1"), body, identity.signing_key
         ):
@@ -173,7 +173,13 @@ class _Headers(NamedTuple):
         return cls(key, device, signature, content_type, length)
 
 
-async def _read_body(receive: Receive, length: int) -> bytes:
+async def read_body(receive: Receive, length: int) -> bytes:
+    """Return a request's body; `length` is what its head says, 0 if nothing.
+
+    Raises:
+        Refused: it is larger than MOST_BYTES.
+        Gone: the client went away.
+    """
     if length > MOST_BYTES:
         raise Refused(413, _too_large())
     body = b""
@@ -182,7 +188,7 @@ async def _read_body(receive: Receive, length: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Gone
+            raise Gone
         body = message.get("body", b"")
         if not message.get("more_body"):
             break

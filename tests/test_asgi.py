@@ -1,0 +1,48 @@
+"""Pages beside each other: who is slow keeps nobody else waiting."""
+
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from wattkeep.asgi import PAGES_AT_ONCE
+from wattkeep.ingest.endpoint import MOST_BYTES
+
+LARGE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+HALF_A_POST = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\na"
+# More than the buffers of a connection hold.
+ASK_FOR_MUCH = 4 * f"GET {LARGE} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+def connect(server):
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.settimeout(60)
+    made.connect(("127.0.0.1", server.port))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("request_", "waits_for"),
+    [
+        pytest.param(HALF_A_POST, b"", id="sends slowly"),
+        pytest.param(ASK_FOR_MUCH, b"HTTP/1.1 200", id="reads slowly"),
+    ],
+)
+def test_slow_clients_keep_no_page_from_others(server, request_, waits_for):
+    with ExitStack() as stack:
+        for _ in range(2 * PAGES_AT_ONCE):
+            slow = stack.enter_context(connect(server))
+            slow.sendall(request_)
+            assert slow.recv(len(waits_for)) == waits_for
+
+        assert server.get("/login/").status == 200
+
+
+def test_a_page_takes_no_larger_body_than_a_post(server):
+    answer = server.request("POST", "/login/", bytes(MOST_BYTES + 1))
+
+    assert (answer.status, answer.body) == (
+        413,
+        {"error": "The body is larger than 2,097,152 bytes."},
+    )
