@@ -17,7 +17,7 @@ from wattkeep.ledger.leases import (
 )
 from wattkeep.monitoring.models import Lease
 from wattkeep.tasks import TASKS, Task
-from wattkeep.ticker import Ticker
+from wattkeep.ticker import Breather, Ticker
 
 pytestmark = pytest.mark.django_db
 T = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -210,6 +210,16 @@ def test_a_database_that_is_away_is_waited_for(monkeypatch, caplog):
     ticker.stop()
 
     assert len([r for r in caplog.records if "waits for the database" in r.message]) == 1
+
+
+def test_a_task_works_a_fifth_of_the_time_until_it_is_behind():
+    now, worked = iter([0.0, 1.0, 2.0, 60.0]), iter([0.0, 0.0005, 0.01, 0.51, 1.01])
+    breather = Breather(60, now.__next__, worked.__next__)
+
+    pauses = [breather.pause_s() for _ in range(4)]
+
+    # Too short for a pause; both together; no longer than a quarter of a second; hurrying.
+    assert pauses == [0.0, pytest.approx(0.04), 0.25, 0.002]
 
 
 def test_every_task_has_a_name_of_its_own_and_runs_on_nothing():

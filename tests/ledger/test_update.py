@@ -394,4 +394,4 @@ def test_postgres_makes_the_same(postgres_url, tmp_path):
     )
 
     assert (done.stderr, done.returncode) == ("", 0)
-    assert done.stdout.split() == ["same"] * 13
+    assert done.stdout.split() == ["same"] * 14

@@ -162,9 +162,7 @@ class ProfileSource(Protocol):
 
 
 def _in_order(readings: Columns, swaps: Sequence[Swap]) -> Iterator[Sample | Swap]:
-    # No meter shows 1e303 kWh, but a post can.
-    with np.errstate(over="ignore"):
-        counters_wh = (np.round(readings.values["energy"] * 1e6) / MWH_PER_WH).tolist()
+    counters_wh = to_wh(readings.values["energy"]).tolist()
     powers_w = readings.values["power"].tolist()
     samples = (
         Sample(at_ms, counter_wh, power_w if power_w == power_w else None)  # noqa: PLR0124 - NaN
@@ -177,6 +175,14 @@ def _in_order(readings: Columns, swaps: Sequence[Swap]) -> Iterator[Sample | Swa
         return samples
     both: Iterator[Sample | Swap] = chain(swaps, samples)
     return iter(sorted(both, key=lambda one: one.at_ms))
+
+
+def to_wh(counters_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return counters in Wh, to the whole mWh."""
+    # No meter shows 1e303 kWh, but a post can.
+    with np.errstate(over="ignore"):
+        wh: NDArray[np.float64] = np.round(counters_kwh * 1e6) / MWH_PER_WH
+    return wh
 
 
 @dataclass(slots=True)
@@ -271,16 +277,27 @@ def _envelopes(readings: Columns) -> dict[int, tuple[int, Mapping[str, Envelope]
 
 
 def _column_envelopes(values: NDArray[np.float64], firsts: NDArray[np.intp]) -> list[Envelope]:
-    is_known = ~np.isnan(values)
-    known = np.add.reduceat(is_known, firsts, dtype=np.int64).tolist()
-    sums = np.add.reduceat(np.where(is_known, values, 0.0), firsts).tolist()
-    least = np.fmin.reduceat(values, firsts).tolist()
-    greatest = np.fmax.reduceat(values, firsts).tolist()
     nothing = Envelope(None, None, None)
+    columns = [column.tolist() for column in reckon_envelopes(values, firsts)]
     return [
-        Envelope(low, total / count, high) if count else nothing
-        for count, total, low, high in zip(known, sums, least, greatest, strict=True)
+        Envelope(*parts) if parts[0] == parts[0] else nothing
+        for parts in zip(*columns, strict=True)
     ]
+
+
+def reckon_envelopes(
+    values: NDArray[np.float64], firsts: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return least, mean and greatest of each run of values, all NaN where none is known.
+
+    A run's mean does not depend on what lies beside it.
+    """
+    is_known = ~np.isnan(values)
+    known = np.add.reduceat(is_known, firsts, dtype=np.int64)
+    sums = np.add.reduceat(np.where(is_known, values, 0.0), firsts)
+    with np.errstate(invalid="ignore"):
+        means = sums / known
+    return np.fmin.reduceat(values, firsts), means, np.fmax.reduceat(values, firsts)
 
 
 def _merged(events: list[CounterEvent]) -> list[SlotEvent]:

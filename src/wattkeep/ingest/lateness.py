@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wattkeep.domain.readings import Reading
     from wattkeep.ingest.batches import Stored
 
-# The ledger looks back further than this at each run (`ledger.update.LOOK_BACK`): between the two
+# The ledger looks back further than this at each run (`ledger.due.LOOK_BACK`): between the two
 # lies the time a commit may take.
 FRESH_MS = 120_000
 

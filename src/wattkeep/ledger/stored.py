@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.db import connection
+
 from wattkeep.domain.counter import CounterEvent, CounterState, Sample, Swap
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import METRICS, Envelope, Slot, SlotEvent, make_profile, profile_span
+from wattkeep.ledger.bulk import places
 from wattkeep.monitoring.models import EnergySlot, MeterEvent
 
 if TYPE_CHECKING:
@@ -25,6 +28,9 @@ SLOT_COLUMNS = (
     "samples",
     *(f"{metric}_{part}" for metric in METRICS for part in ("min", "mean", "max")),
 )
+CHANGED = ", ".join(f"{name} = excluded.{name}" for name in SLOT_COLUMNS if name != "start")
+# Places in a row that begins with the device.
+SLOT_INSTANTS = frozenset((1, 2))
 ROWS_A_STATEMENT = 500
 # Some 50 ms of SQLite's only writer.
 SLOTS_A_PIECE = 1000
@@ -129,22 +135,43 @@ def _content(slots: Mapping[int, Slot], at_ms: int) -> tuple[int, int]:
 
 def save_differences(device_id: int, differences: Differences) -> None:
     """Write what differs; to be called within a transaction."""
-    stale = [from_ms(at) for at in (*differences.gone_slots, *differences.slots)]
+    stale = [from_ms(at) for at in differences.gone_slots]
     for first in range(0, len(stale), ROWS_A_STATEMENT):
         part = stale[first : first + ROWS_A_STATEMENT]
         EnergySlot.objects.filter(device_id=device_id, start__in=part).delete()
-    EnergySlot.objects.bulk_create(
-        [_row(device_id, slot) for slot in differences.slots.values()], ROWS_A_STATEMENT
-    )
-    for kind in KINDS:
-        keys = (*differences.gone_events, *differences.events)
+    save_slot_rows([_row(device_id, slot) for slot in differences.slots.values()])
+    keys = (*differences.gone_events, *differences.events)
+    for kind in sorted({kind for kind, _ in keys}):
         stale = [from_ms(at) for name, at in keys if name == kind]
         for first in range(0, len(stale), ROWS_A_STATEMENT):
             part = stale[first : first + ROWS_A_STATEMENT]
             MeterEvent.objects.filter(device_id=device_id, kind=kind, timestamp__in=part).delete()
-    MeterEvent.objects.bulk_create(
-        [_event_row(device_id, event) for event in differences.events.values()], ROWS_A_STATEMENT
-    )
+    if differences.events:
+        rows = [_event_row(device_id, event) for event in differences.events.values()]
+        MeterEvent.objects.bulk_create(rows, ROWS_A_STATEMENT)
+
+
+def save_slot_rows(rows: Sequence[Sequence[Any]]) -> None:
+    """Write slots, each as its device's number and SLOT_COLUMNS, instants as milliseconds."""
+    if connection.vendor != "sqlite":
+        rows = [_with_instants(row) for row in rows]
+    columns = ", ".join(("device_id", *SLOT_COLUMNS))
+    for first in range(0, len(rows), ROWS_A_STATEMENT):
+        part = rows[first : first + ROWS_A_STATEMENT]
+        values = ", ".join([f"({places(part[0])})"] * len(part))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO monitoring_energyslot ({columns}) VALUES {values}"  # noqa: S608 - our own words
+                f" ON CONFLICT (device_id, start) DO UPDATE SET {CHANGED}",
+                [value for row in part for value in row],
+            )
+
+
+def _with_instants(row: Sequence[Any]) -> list[Any]:
+    return [
+        from_ms(value) if place in SLOT_INSTANTS and value is not None else value
+        for place, value in enumerate(row)
+    ]
 
 
 class StoredRows:
@@ -202,24 +229,17 @@ def _state(row: tuple[Any, ...]) -> CounterState:
     return CounterState.from_stored(last, pending)
 
 
-def _row(device_id: int, slot: Slot) -> EnergySlot:
+def _row(device_id: int, slot: Slot) -> tuple[Any, ...]:
     last = slot.state.last
-    values = {
-        f"{metric}_{part}": value
-        for metric, envelope in slot.envelopes.items()
-        for part, value in zip(("min", "mean", "max"), envelope, strict=True)
-    }
-    return EnergySlot(
-        device_id=device_id,
-        start=from_ms(slot.start_ms),
-        measured_mwh=slot.measured_mwh,
-        estimated_mwh=slot.estimated_mwh,
-        samples=slot.samples,
-        counter_at=None if last is None else from_ms(last.at_ms),
-        counter_wh=None if last is None else last.counter_wh,
-        counter_power_w=None if last is None else last.power_w,
-        pending=slot.state.pending_text(),
-        **values,
+    return (
+        device_id,
+        slot.start_ms,
+        *((None, None, None) if last is None else last),
+        slot.state.pending_text(),
+        slot.measured_mwh,
+        slot.estimated_mwh,
+        slot.samples,
+        *(part for metric in METRICS for part in slot.envelopes[metric]),
     )
 
 

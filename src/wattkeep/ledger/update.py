@@ -8,19 +8,21 @@ starts again from what is stored then.
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import DatabaseError, transaction
-from django.db.models import F, Max
+from django.db.models import F
 
 from wattkeep.domain.counter import Meter
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import PROFILE_MS, SLOT_MS, slot_start
+from wattkeep.ledger.bulk import MovedError
+from wattkeep.ledger.due import LOOK_BACK_MS, SHORT_MS, due_devices
 from wattkeep.ledger.folding import Source, find_end, next_stretch
 from wattkeep.ledger.marks import Dirty, Mark, delete_marks, join_dirty, leave_mark, read_all_marks
+from wattkeep.ledger.steady import update_steady
 from wattkeep.ledger.stored import Differences, StoredRows, load_swaps, save_differences
-from wattkeep.monitoring.models import Device, DeviceBoot, LedgerMark, LedgerState, MeterEvent
+from wattkeep.monitoring.models import Device, LedgerState, MeterEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,20 +32,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A reading that arrives within this of its time, and is not older than the newest of its device
-# by more, leaves no mark: each run goes back so far anyway.
-FRESH = timedelta(minutes=2)
-# From the moment a reading is judged fresh until its commit can be seen.
-MARGIN = timedelta(minutes=3)
-LOOK_BACK = FRESH + MARGIN
-LOOK_BACK_MS = LOOK_BACK // timedelta(milliseconds=1)
-# What a device sent within this is read at once, without looking first how far it reaches.
-SHORT_MS = 3_600_000
-DEVICES_A_COMMIT = 20
-
-
-class MovedError(Exception):
-    """Somebody else has written this device's slots since they were read."""
+# Of these the steady ones share queries and a commit.
+DEVICES_AT_ONCE = 50
+# Of the others' small steps so many share one: readings wait for no more of them.
+STEPS_A_COMMIT = 5
 
 
 class DevicesFailedError(Exception):
@@ -104,31 +96,39 @@ def update_due(now: datetime) -> list[int]:
 
 
 def update_each_due(now: datetime) -> Iterator[int]:
-    """Do the same one device at a time: whoever stops asking stops the work, and loses nothing.
-
-    Most have one small step to do; those share commits.
-    """
+    """Do the same one device at a time: whoever stops asking stops the work, and loses nothing."""
     failed: dict[int, str] = {}
     due = due_devices(now)
-    for first in range(0, len(due), DEVICES_A_COMMIT):
-        some = due[first : first + DEVICES_A_COMMIT]
-        _make_states(some)
-        jobs = open_jobs(some, now)
-        small: list[Step] = []
-        for device_id, job in jobs.items():
-            try:
-                small += _do_all_but_small(job, now)
-            except DatabaseError:
-                raise
-            except Exception as error:
-                # One device's broken day must not keep the others from getting on.
-                logger.exception("the slots of device %s could not be made", device_id)
-                failed[device_id] = f"{type(error).__name__}: {error}"
-            else:
-                yield device_id
-        _save_together(small)
+    for first in range(0, len(due), DEVICES_AT_ONCE):
+        some = due[first : first + DEVICES_AT_ONCE]
+        steady = update_steady(some, now)
+        yield from sorted(steady)
+        yield from _update_each([pk for pk in some if pk not in steady], now, failed)
     if failed:
         raise DevicesFailedError(failed)
+
+
+def _update_each(device_ids: Sequence[int], now: datetime, failed: dict[int, str]) -> Iterator[int]:
+    """Bring devices up to date one by one; most have one small step to do, and share a commit."""
+    if not device_ids:
+        return
+    _make_states(device_ids)
+    small: list[Step] = []
+    for device_id, job in open_jobs(device_ids, now).items():
+        try:
+            small += _do_all_but_small(job, now)
+        except DatabaseError:
+            raise
+        except Exception as error:
+            # One device's broken day must not keep the others from getting on.
+            logger.exception("the slots of device %s could not be made", device_id)
+            failed[device_id] = f"{type(error).__name__}: {error}"
+        else:
+            if len(small) >= STEPS_A_COMMIT:
+                _save_together(small)
+                small = []
+            yield device_id
+    _save_together(small)
 
 
 def _do_all_but_small(job: Job, now: datetime) -> list[Step]:
@@ -138,21 +138,6 @@ def _do_all_but_small(job: Job, now: datetime) -> list[Step]:
         return [first]
     update_device(job.source.device_id, now)
     return []
-
-
-def due_devices(now: datetime) -> list[int]:
-    """Return the devices that spoke since their slots were made, or have marks."""
-    done_to = dict(LedgerState.objects.values_list("device_id", "done_to"))
-    heard = DeviceBoot.objects.values_list("device_id").annotate(last=Max("last_seen"))
-    # A clock set back must not make anybody wait until it has caught up.
-    spoke = {
-        device_id
-        for device_id, last in heard
-        if device_id not in done_to or last >= min(done_to[device_id], now) - LOOK_BACK
-    }
-    marked = set(LedgerMark.objects.values_list("device_id", flat=True).distinct())
-    # Others may have gone meanwhile.
-    return sorted(Device.objects.filter(pk__in=spoke | marked).values_list("pk", flat=True))
 
 
 def open_job(device_id: int, now: datetime) -> Job:
@@ -185,12 +170,10 @@ def open_jobs(device_ids: Sequence[int], now: datetime) -> dict[int, Job]:
         meter = Meter(float(range_w), has_counter)
         rows = StoredRows(device_id)
         source = Source(device_id, meter, swaps[device_id], raw_from_ms, rows)
+        spans = join_dirty(_from_floor(spans, source.floor_ms))
         # The usual case: what there is from there on is little, however far it reaches.
-        is_short = to_ms(now) - done_to_ms < SHORT_MS and len(spans) == 1
-        spans = _from_floor(spans, source.floor_ms)
-        jobs[device_id] = Job(
-            source, state.version, join_dirty(spans), marks[device_id], to_ms(now), is_short
-        )
+        is_short = len(spans) == 1 and to_ms(now) - spans[0].start_ms < SHORT_MS
+        jobs[device_id] = Job(source, state.version, spans, marks[device_id], to_ms(now), is_short)
     return jobs
 
 
