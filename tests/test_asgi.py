@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from running import Site
 from wattkeep.asgi import PAGES_AT_ONCE
 from wattkeep.ingest.endpoint import MOST_BYTES
 
@@ -36,7 +37,7 @@ def test_slow_clients_keep_no_page_from_others(server, request_, waits_for):
             slow.sendall(request_)
             assert slow.recv(len(waits_for)) == waits_for
 
-        assert server.get("/login/").status == 200
+        assert Site(server.url).get("/login/").status == 200
 
 
 def test_a_page_takes_no_larger_body_than_a_post(server):

@@ -272,6 +272,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "EventKindEnum": "wattkeep.monitoring.models.MeterEvent.Kind",
+        "RuleMetricEnum": "wattkeep.monitoring.models.AlertRule.Metric",
         "SeverityEnum": "wattkeep.monitoring.models.Severity",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

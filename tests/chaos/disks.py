@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 FREE_WITHIN_S = 30
 KEPT_FREE_BYTES = 256 * 1024
@@ -42,10 +42,14 @@ class Filler:
         self._path = folder / "filler"
 
     def fill(self):
-        free = os.statvfs(self._path.parent)
-        size = free.f_bavail * free.f_frsize - KEPT_FREE_BYTES
         with self._path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, size))
+            while True:
+                free = os.statvfs(self._path.parent)
+                size = free.f_bavail * free.f_frsize - KEPT_FREE_BYTES
+                # Somebody may take of the room in between.
+                with suppress(OSError):
+                    os.posix_fallocate(file.fileno(), 0, max(1, size))
+                    return
 
     def empty(self):
         self._path.unlink(missing_ok=True)

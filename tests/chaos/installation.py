@@ -183,6 +183,8 @@ class Installation:
             "WATTKEEP_DEVICE_RATE_PER_S": "0",
             # A full disk is what is wanted here, not its being avoided.
             "WATTKEEP_DISK_RESERVE_MB": "0",
+            # Readings are counted in their own table; the ticker would seal those of past days.
+            "WATTKEEP_TICKER": "off",
         }
 
     def kill(self):

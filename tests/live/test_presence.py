@@ -92,7 +92,7 @@ def test_presences_take_as_many_queries_however_many(owner, django_assert_num_qu
         store(device, ago(9))
         store(device, ago(4))
     for number in (1, 3):
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(2):
             presences_of(devices[:number], NOW)
     with django_assert_num_queries(0):
         assert presences_of([], NOW) == {}

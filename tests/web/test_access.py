@@ -54,8 +54,11 @@ def test_page_sends_those_who_are_in_home(name, as_owner):
     assert as_owner.get(reverse(name)).url == "/"
 
 
-def test_home_leads_to_the_first_device(device, as_owner):
-    assert as_owner.get("/").url == reverse("web:device", args=[device.pk])
+def test_home_shows_the_devices(device, as_owner):
+    page = as_owner.get("/").content.decode()
+
+    assert reverse("web:device", args=[device.pk]) in page
+    assert device.name in page
 
 
 def test_home_leads_to_the_list_without_a_device(as_owner):
