@@ -72,7 +72,8 @@ class Complaints(list):
 
     def __init__(self):
         super().__init__()
-        self.forgiven = []
+        # Who leaves a page while it connects is told so by Chromium.
+        self.forgiven = ["WebSocket is closed before the connection is established"]
 
     def watch(self, page, address):
         host = urlsplit(address).netloc
