@@ -56,10 +56,10 @@ lint: setup  ## Check style, types, layers and what the repository holds
 	$(BIN)/python scripts/check_firmware.py
 
 chaos: setup  ## Kill servers and databases under load for ten minutes
-	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest tests/chaos/test_storms.py -s $(ARGS)
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest tests/chaos/test_storms.py -s --timeout 0 $(ARGS)
 
 fuzz: setup  ## Send ten minutes of nonsense to the ingest endpoint
-	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest tests/ingest/test_fuzz.py -s $(ARGS)
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest tests/ingest/test_fuzz.py -s --timeout 0 $(ARGS)
 
 bench: setup  ## Measure what matters, side by side
 	$(BIN)/python benchmarks/ingest.py

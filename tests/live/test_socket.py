@@ -7,7 +7,7 @@ from http.cookies import SimpleCookie
 import pytest
 import websockets
 
-from running import READING, Running
+from running import READING, Running, Site
 
 PATIENCE_S = 30
 
@@ -22,8 +22,6 @@ def site(tmp_path_factory):
 
 def cookie(site, name):
     """Return the cookie header of somebody who has just logged in."""
-    from running import Site
-
     visitor = Site(site.url)
     visitor.log_in(name)
     jar = SimpleCookie(visitor._cookies)
@@ -37,10 +35,11 @@ def connect(site, query, who=None, **headers):
 
 
 async def receive(socket, kind, accept=bool):
-    while True:
-        message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
-        if message["type"] == kind and accept(message):
-            return message
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            message = json.loads(await socket.recv())
+            if message["type"] == kind and accept(message):
+                return message
 
 
 def post(site, key, **values):
@@ -72,14 +71,17 @@ def test_a_page_gets_the_newest_reading_at_once_and_new_ones_as_they_come(site):
 
 def test_an_incident_is_told_when_it_opens_and_when_it_ends(site):
     device, key = site.add_device("Oven")
-    site.post(key, READING)
+    site.post(key, {**READING, "age_s": 60})
+    owner = Site(site.url)
+    owner.log_in("ada")
 
     async def scene():
         async with connect(site, f"device={device}", "ada") as socket:
             await receive(socket, "reading")
+            await post(site, key, power=9000.0, age_s=40)
             await post(site, key, power=9000.0)
             opened = await receive(socket, "alert")
-            await post(site, key, power=100.0)
+            await asyncio.to_thread(owner.request, "POST", f"/api/v1/alerts/{opened['id']}/resolve/")
             ended = await receive(socket, "alert", lambda message: message["is_resolved"])
             return opened, ended
 
@@ -125,7 +127,7 @@ def test_a_page_of_our_own_is_welcome(site):
 
 
 def test_readings_taken_by_another_process_are_seen(site, tmp_path):
-    from running import Process, Site, free_port
+    from running import Process, free_port
 
     device, key = site.add_device("Cellar")
     port = free_port()
