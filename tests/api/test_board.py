@@ -12,9 +12,8 @@ from wattkeep.boards.commands import queue_command
 from wattkeep.boards.configuration import Setup, change_setup
 from wattkeep.boards.releases import publish
 from wattkeep.ingest.limits import RateLimit
-from wattkeep.monitoring.board_models import BoardCommand, BoardReport
 from wattkeep.monitoring.devices import create_device
-from wattkeep.monitoring.models import Device, DeviceBoot
+from wattkeep.monitoring.models import BoardCommand, BoardReport, Device, DeviceBoot
 
 pytestmark = pytest.mark.django_db
 

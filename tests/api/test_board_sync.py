@@ -14,8 +14,8 @@ from wattkeep.boards.releases import publish, withdraw
 from wattkeep.domain.keys import key_prefix
 from wattkeep.ingest.keys import local_key
 from wattkeep.ingest.limits import RateLimit
-from wattkeep.monitoring.board_models import BoardCommand, BoardReport, FirmwareTrial
 from wattkeep.monitoring.devices import create_device
+from wattkeep.monitoring.models import BoardCommand, BoardReport, FirmwareTrial
 
 pytestmark = pytest.mark.django_db
 

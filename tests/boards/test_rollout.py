@@ -11,9 +11,8 @@ from wattkeep.boards.releases import Tally, change_share, publish, tallies, with
 from wattkeep.domain.firmware import MANIFEST, ReleaseError
 from wattkeep.domain.rollout import is_covered
 from wattkeep.ingest.limits import RateLimit
-from wattkeep.monitoring.board_models import FirmwareRelease, FirmwareTrial
 from wattkeep.monitoring.devices import create_device
-from wattkeep.monitoring.models import Device, KeyChange
+from wattkeep.monitoring.models import Device, FirmwareRelease, FirmwareTrial, KeyChange
 
 pytestmark = pytest.mark.django_db
 

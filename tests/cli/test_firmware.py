@@ -12,8 +12,8 @@ from running import PASSWORD
 from wattkeep.domain.rollout import is_covered
 from wattkeep.firmware import FIXED, build_application, firmware_path
 from wattkeep.monitoring.accounts import create_account
-from wattkeep.monitoring.board_models import FirmwareFile, FirmwareRelease
 from wattkeep.monitoring.devices import create_device
+from wattkeep.monitoring.models import FirmwareFile, FirmwareRelease
 
 pytestmark = pytest.mark.django_db
 

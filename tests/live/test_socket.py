@@ -81,7 +81,9 @@ def test_an_incident_is_told_when_it_opens_and_when_it_ends(site):
             await post(site, key, power=9000.0, age_s=40)
             await post(site, key, power=9000.0)
             opened = await receive(socket, "alert")
-            await asyncio.to_thread(owner.request, "POST", f"/api/v1/alerts/{opened['id']}/resolve/")
+            await asyncio.to_thread(
+                owner.request, "POST", f"/api/v1/alerts/{opened['id']}/resolve/"
+            )
             ended = await receive(socket, "alert", lambda message: message["is_resolved"])
             return opened, ended
 

@@ -11,9 +11,8 @@ from wattkeep.boards.configuration import Setup, setup_of
 from wattkeep.boards.releases import publish
 from wattkeep.ingest.limits import RateLimit
 from wattkeep.monitoring.accounts import create_account
-from wattkeep.monitoring.board_models import BoardCommand, FirmwareRelease
 from wattkeep.monitoring.devices import create_device
-from wattkeep.monitoring.models import Device
+from wattkeep.monitoring.models import BoardCommand, Device, FirmwareRelease
 from wattkeep.web.board_wording import duration_text, signal_text
 
 pytestmark = pytest.mark.django_db

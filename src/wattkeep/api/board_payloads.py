@@ -9,14 +9,13 @@ from wattkeep.api.payloads import iso
 from wattkeep.boards.commands import recent_commands
 from wattkeep.boards.configuration import setup_of
 from wattkeep.boards.health import health_of
-from wattkeep.monitoring.board_models import FirmwareTrial
-from wattkeep.monitoring.models import Device
+from wattkeep.monitoring.models import Device, FirmwareTrial
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from wattkeep.boards.health import BoardHealth
-    from wattkeep.monitoring.board_models import BoardCommand
+    from wattkeep.monitoring.models import BoardCommand
 
 COMMANDS_SHOWN = 10
 # The ESP8266's own numbers.

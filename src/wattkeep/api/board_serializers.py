@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from wattkeep.boards.configuration import ADDRESSES, MOST_INTERVAL_S, MOST_METERS
-from wattkeep.monitoring.board_models import BoardCommand, FirmwareTrial
+from wattkeep.monitoring.models import BoardCommand, FirmwareTrial
 
 
 class BoardSetupSerializer(serializers.Serializer):  # type: ignore[type-arg]

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from wattkeep.boards.configuration import count_change
-from wattkeep.monitoring.board_models import BoardCommand
+from wattkeep.monitoring.models import BoardCommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import F
 
-from wattkeep.monitoring.board_models import BoardSetup
-from wattkeep.monitoring.models import Device, KeyChange
+from wattkeep.monitoring.models import BoardSetup, Device, KeyChange
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wattkeep.monitoring.board_models import BoardReport
-from wattkeep.monitoring.models import DeviceBoot
+from wattkeep.monitoring.models import BoardReport, DeviceBoot
 
 if TYPE_CHECKING:
     from datetime import datetime

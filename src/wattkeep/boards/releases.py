@@ -13,7 +13,7 @@ from django.utils import timezone
 from wattkeep.boards.configuration import count_change
 from wattkeep.domain.firmware import MANIFEST, ReleaseError, check_release
 from wattkeep.domain.rollout import MISSING_AFTER, is_covered
-from wattkeep.monitoring.board_models import (
+from wattkeep.monitoring.models import (
     BoardReport,
     FirmwareFile,
     FirmwareRelease,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 
 from wattkeep.domain.rollout import MISSING_AFTER, is_covered, is_failing, version_key
-from wattkeep.monitoring.board_models import FirmwareRelease, FirmwareTrial
+from wattkeep.monitoring.models import FirmwareRelease, FirmwareTrial
 
 if TYPE_CHECKING:
     from datetime import datetime

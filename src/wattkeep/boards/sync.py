@@ -10,8 +10,7 @@ from django.db import transaction
 from wattkeep.boards.commands import hand_over, settle
 from wattkeep.boards.configuration import configuration_for
 from wattkeep.boards.rollout import offer_for, settle_trial
-from wattkeep.monitoring.board_models import BoardReport
-from wattkeep.monitoring.models import Device
+from wattkeep.monitoring.models import BoardReport, Device
 
 if TYPE_CHECKING:
     from datetime import datetime

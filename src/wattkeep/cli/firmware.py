@@ -13,7 +13,7 @@ from wattkeep.cli.installation import data_dir_option, open_installation
 from wattkeep.domain.firmware import ReleaseError, check_release
 
 if TYPE_CHECKING:
-    from wattkeep.monitoring.board_models import FirmwareRelease
+    from wattkeep.monitoring.models import FirmwareRelease
 
 percent = click.IntRange(0, 100)
 folder_type = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -106,7 +106,7 @@ def list_releases(as_json: bool, data_dir: Path | None) -> None:
     from django.utils import timezone
 
     from wattkeep.boards.releases import Tally, state_of, tallies
-    from wattkeep.monitoring.board_models import FirmwareRelease
+    from wattkeep.monitoring.models import FirmwareRelease
 
     found = list(FirmwareRelease.objects.defer("manifest"))
     counted = tallies(found, timezone.now())
@@ -131,7 +131,7 @@ def list_releases(as_json: bool, data_dir: Path | None) -> None:
 
 
 def _find(version: str) -> FirmwareRelease:
-    from wattkeep.monitoring.board_models import FirmwareRelease
+    from wattkeep.monitoring.models import FirmwareRelease
 
     row = FirmwareRelease.objects.filter(version=version).first()
     if row is None:

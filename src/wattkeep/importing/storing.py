@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from wattkeep.domain.columns import Columns
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.importing.rows import COLUMNS, DAY_MS, Tally, day_parts
-from wattkeep.ledger.blocks import STORED, WholeDay, make_block, merge_days, open_block
+from wattkeep.ledger.blocks import WholeDay, make_block, merge_days, open_block, put_block
 from wattkeep.ledger.marks import leave_mark
 from wattkeep.ledger.readings import readings_between
 from wattkeep.monitoring.models import EnergyReading, LedgerState, ReadingBlock
@@ -141,29 +141,10 @@ def _merge_into_block(device_id: int, day_ms: int, columns: Columns) -> int:
         whole = _whole(new) if old is None else merge_days(open_block(old), _whole(new))
         block = make_block(device_id, day_ms, whole)
         with transaction.atomic():
-            if _replace(old, block):
+            if put_block(block, old):
                 leave_mark(device_id, int(new.timestamps[0]), int(new.timestamps[-1]))
                 return len(new)
     raise DayBusyError(f"the readings of {day:%Y-%m-%d} are being changed by others all the time")
-
-
-def _replace(old: ReadingBlock | None, block: ReadingBlock) -> bool:
-    """Save a block unless its place has been taken; must be called in a transaction."""
-    if old is None:
-        try:
-            with transaction.atomic():
-                block.save(force_insert=True)
-        except IntegrityError:
-            return False
-        return True
-    still = ReadingBlock.objects.filter(
-        device_id=old.device_id, day=old.day, checksum=old.checksum, count=old.count
-    )
-    encoded = {name: getattr(block, name) for name in STORED}
-    updated = still.update(
-        format=block.format, count=block.count, checksum=block.checksum, **encoded
-    )
-    return updated == 1
 
 
 def _whole(columns: Columns) -> WholeDay:

@@ -6,6 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from django.db import IntegrityError, transaction
 
 from wattkeep.domain.column_bytes import CorruptColumnError
 from wattkeep.domain.columns import (
@@ -63,6 +64,26 @@ def make_block(device_id: int, day_ms: int, day: WholeDay) -> ReadingBlock:
         checksum=_checksum(encoded),
         **encoded,
     )
+
+
+def put_block(new: ReadingBlock, old: ReadingBlock | None) -> bool:
+    """Save a block in the place of the one it was made from, or as the day's first.
+
+    Returns:
+        False if somebody else changed that place meanwhile; nothing was done then.
+    """
+    if old is None:
+        try:
+            with transaction.atomic():
+                new.save(force_insert=True)
+        except IntegrityError:
+            return False
+        return True
+    still_old = ReadingBlock.objects.filter(
+        device_id=old.device_id, day=old.day, checksum=old.checksum, count=old.count
+    )
+    columns = {name: getattr(new, name) for name in ("format", "count", "checksum", *STORED)}
+    return still_old.update(**columns) == 1
 
 
 def merge_days(first: WholeDay, second: WholeDay) -> WholeDay:

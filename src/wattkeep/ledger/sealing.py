@@ -15,18 +15,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 
 from wattkeep.domain.columns import NAMES
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.ledger.blocks import (
     DAY_MS,
-    STORED,
     BlockError,
     WholeDay,
     make_block,
     merge_days,
     open_block,
+    put_block,
 )
 from wattkeep.ledger.readings import oldest_row_ms, whole_rows
 from wattkeep.monitoring.models import Device, ReadingBlock
@@ -114,7 +114,7 @@ def seal_day(device_id: int, day_ms: int) -> SealedDay | None:
             raise BlockError(device_id, day_ms, "it does not decode to what went into it")
         try:
             _swap(old, new, rows)
-        except (_ChangedMeanwhile, IntegrityError):
+        except _ChangedMeanwhile:
             continue
         return SealedDay(device_id, day_ms, len(day.timestamps))
     # Somebody else is at it: it gets done there, or by the next run here.
@@ -126,23 +126,11 @@ def _swap(old: ReadingBlock | None, new: ReadingBlock, rows: WholeDay) -> None:
 
     Raises:
         _ChangedMeanwhile: somebody else did something to either; nothing was done.
-        IntegrityError: somebody else made the day's first block; nothing was done.
     """
     first, rest = rows.timestamps[:MOST_ROWS_A_DELETE], rows.timestamps[MOST_ROWS_A_DELETE:]
     with transaction.atomic():
-        if old is None:
-            new.save(force_insert=True)
-        else:
-            replaced = ReadingBlock.objects.filter(
-                device_id=old.device_id, day=old.day, checksum=old.checksum, count=old.count
-            ).update(
-                format=new.format,
-                count=new.count,
-                checksum=new.checksum,
-                **{name: getattr(new, name) for name in STORED},
-            )
-            if not replaced:
-                raise _ChangedMeanwhile
+        if not put_block(new, old):
+            raise _ChangedMeanwhile
         if _delete_rows(new.device_id, first.tolist()) != len(first):
             raise _ChangedMeanwhile
     # More than a meter ever makes in a day: the rest goes in steps, so that nobody waits for long.

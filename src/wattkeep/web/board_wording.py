@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wattkeep.monitoring.board_models import BoardCommand, FirmwareTrial
+from wattkeep.monitoring.models import BoardCommand, FirmwareTrial
 from wattkeep.web.wording import NO_VALUE, UNITS
 
 # Below these a link drops packets now and then, and often.

@@ -23,7 +23,7 @@ from wattkeep.boards.releases import (
     tallies,
     withdraw,
 )
-from wattkeep.monitoring.board_models import BoardCommand, FirmwareRelease
+from wattkeep.monitoring.models import BoardCommand, FirmwareRelease
 from wattkeep.web.board_forms import BoardForm, ShareForm
 from wattkeep.web.board_wording import COMMANDS, command_words, health_words, update_words
 

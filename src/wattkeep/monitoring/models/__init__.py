@@ -1,0 +1,63 @@
+"""What Wattkeep stores: columns and constraints; the rules live elsewhere."""
+
+from wattkeep.monitoring.models.alerts import (
+    Alert,
+    AlertRule,
+    AlertType,
+    RuleChange,
+    Severity,
+    SweepMark,
+)
+from wattkeep.monitoring.models.boards import (
+    BoardCommand,
+    BoardReport,
+    BoardSetup,
+    FirmwareFile,
+    FirmwareRelease,
+    FirmwareTrial,
+)
+from wattkeep.monitoring.models.devices import (
+    Device,
+    DeviceBoot,
+    KeyChange,
+    Site,
+    validate_time_zone,
+)
+from wattkeep.monitoring.models.ledger import Correction, Lease, LedgerMark, LedgerState
+from wattkeep.monitoring.models.notifications import (
+    Notification,
+    NotificationChannel,
+    ReportSchedule,
+)
+from wattkeep.monitoring.models.readings import EnergyReading, EnergySlot, MeterEvent, ReadingBlock
+
+__all__ = [
+    "Alert",
+    "AlertRule",
+    "AlertType",
+    "BoardCommand",
+    "BoardReport",
+    "BoardSetup",
+    "Correction",
+    "Device",
+    "DeviceBoot",
+    "EnergyReading",
+    "EnergySlot",
+    "FirmwareFile",
+    "FirmwareRelease",
+    "FirmwareTrial",
+    "KeyChange",
+    "Lease",
+    "LedgerMark",
+    "LedgerState",
+    "MeterEvent",
+    "Notification",
+    "NotificationChannel",
+    "ReadingBlock",
+    "ReportSchedule",
+    "RuleChange",
+    "Severity",
+    "Site",
+    "SweepMark",
+    "validate_time_zone",
+]
