@@ -30,6 +30,11 @@ TRICKLE_PER_S = 100
 TRICKLE_WARM_UP_S = 2.0
 # How long a database may take to show what it has: VictoriaMetrics' index lags by seconds.
 COUNT_S = 20.0
+# What the loads left behind is done when this share of a core, or less, was used for so long; the
+# ledger looks every 30 s.
+IDLE = 0.03
+QUIET_S = 35.0
+SETTLE_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -96,15 +101,17 @@ class Bench:
         return self._senders[readings]
 
     def _run(self, sender: Sender, load: Load, seconds: float) -> Run:
+        before = cpu_s(self.contestant.pids())
         result = sender.saturate(load.connections, seconds)
+        used_us = (cpu_s(self.contestant.pids()) - before) * 1e6
         stored = self._newly_stored(result)
         # What was under way at the end, and what failed after it was stored.
         most_beyond = (load.connections + result.errors) * load.readings
         is_exact = 0 <= stored - result.acknowledged <= most_beyond
-        run = Run(result, stored, is_exact=is_exact)
+        run = Run(result, stored, is_exact, used_us / max(result.acknowledged, 1))
         print(
             f"  {load.name:34}{result.readings_per_s:>9,.0f}/s  p50 {result.p50_ms:8.1f} ms"
-            f"  p99 {result.p99_ms:8.1f} ms  errors {result.errors}"
+            f"  p99 {result.p99_ms:8.1f} ms  CPU {run.cpu_us:7.1f} us  errors {result.errors}"
             f"  acknowledged {result.acknowledged:,} stored {stored:,}"
             f" {'ok' if is_exact else '<-- DO NOT AGREE'}",
             flush=True,
@@ -128,12 +135,23 @@ class Bench:
     def _trickle(self) -> float:
         """Return the CPU-seconds of 1,000 readings that come 100 a second."""
         sender = self._senders[1]
+        self._settle()
         sender.trickle(TRICKLE_PER_S, TRICKLE_WARM_UP_S)
         before = cpu_s(self.contestant.pids())
         kept = sender.trickle(TRICKLE_PER_S, self.seconds)
         used = (cpu_s(self.contestant.pids()) - before) / kept * 1000
         print(f"  at {TRICKLE_PER_S}/s: {used:.2f} CPU-s per 1,000 readings ({kept} sent)")
         return used
+
+    def _settle(self) -> None:
+        """Wait until the server has done what the loads left behind: compaction, quarter-hours."""
+        deadline = time.monotonic() + SETTLE_S
+        while time.monotonic() < deadline:
+            before = cpu_s(self.contestant.pids())
+            time.sleep(QUIET_S)
+            if cpu_s(self.contestant.pids()) - before < IDLE * QUIET_S:
+                return
+        print("  it is still busy with what was sent before", flush=True)
 
     def _trace(self) -> float:
         """Return the fsyncs of 1,000 readings, from a run of its own under strace."""

@@ -24,6 +24,7 @@ class Run:
     result: Result
     stored: int
     is_exact: bool
+    cpu_us: float
 
 
 @dataclass
@@ -64,15 +65,16 @@ def _load_table(load: str, runs: dict[str, Run]) -> str:
     lines = [
         f"### {load[0].upper()}{load[1:]}",
         "",
-        "| | readings/s | × literal | × InfluxDB | p50 ms | p99 ms | errors | stored as told |",
-        "|---|---:|---:|---:|---:|---:|---:|---|",
+        "| | readings/s | × literal | × InfluxDB | p50 ms | p99 ms | CPU µs a reading | errors"
+        " | stored as told |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for name, run in runs.items():
         rate = run.result.readings_per_s
         lines.append(
             f"| {name} | {rate:,.0f} | {_ratio(rate, runs.get(Literal.name))}"
             f" | {_ratio(rate, runs.get(InfluxDb.name))} | {run.result.p50_ms:,.1f}"
-            f" | {run.result.p99_ms:,.1f} | {run.result.errors}"
+            f" | {run.result.p99_ms:,.1f} | {run.cpu_us:,.1f} | {run.result.errors}"
             f" | {'yes' if run.is_exact else '**no**'} |"
         )
     return "\n".join(lines)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING
 
+from django.db import transaction
+
 from wattkeep.alerts.rules import Metric
 from wattkeep.domain.default_rules import voltage_limits
-from wattkeep.monitoring.models import AlertRule, EnergyReading
+from wattkeep.ledger.newest import first_voltages
+from wattkeep.monitoring.models import AlertRule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wattkeep.alerts.rules import WatchedDevice
 
 READINGS_NEEDED = 5
@@ -17,23 +23,24 @@ READINGS_USED = 50
 LEAST_MAINS_V = 80.0
 
 
-def fit_voltages(watched: WatchedDevice) -> bool:
-    """Set a device's voltage limits by the mains it is on; False while too little is stored.
+def fit_voltages(watched: Iterable[WatchedDevice]) -> set[int]:
+    """Set devices' voltage limits by the mains they are on; return those that have them now.
 
-    Nobody is told to read again: a process that has not heard of it comes here itself.
+    Of the others too little is stored. Nobody is told to read again: a process that has not heard
+    of it comes here itself.
     """
-    first = EnergyReading.objects.filter(
-        device_id=watched.device.pk, voltage__gte=LEAST_MAINS_V
-    ).order_by("timestamp")
-    found = first.values_list("voltage", flat=True)[:READINGS_USED]
-    voltages = [voltage for voltage in found if voltage is not None]
-    if len(voltages) < READINGS_NEEDED:
-        return False
-    for rule in watched.unfitted:
-        if rule.metric != Metric.VOLTAGE:
-            continue
-        threshold, recovery = voltage_limits(rule.alert_type, median(voltages))
-        AlertRule.objects.filter(pk=rule.pk, threshold__isnull=True).update(
-            threshold=threshold, recovery_threshold=recovery
-        )
-    return True
+    unfitted = {one.device.pk: one.unfitted for one in watched}
+    voltages = first_voltages(list(unfitted), LEAST_MAINS_V, READINGS_USED)
+    fitted = {pk: median(some) for pk, some in voltages.items() if len(some) >= READINGS_NEEDED}
+    limits: dict[tuple[float, float], list[int]] = defaultdict(list)
+    for pk, usual_v in fitted.items():
+        for rule in unfitted[pk]:
+            if rule.metric == Metric.VOLTAGE:
+                limits[voltage_limits(rule.alert_type, usual_v)].append(rule.pk)
+    if limits:
+        with transaction.atomic():
+            for (threshold, recovery), rules in limits.items():
+                AlertRule.objects.filter(pk__in=rules, threshold__isnull=True).update(
+                    threshold=threshold, recovery_threshold=recovery
+                )
+    return set(fitted)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wattkeep.alerts.bands import Newest, band_of
-from wattkeep.alerts.fitting import fit_voltages
+from wattkeep.alerts.fitting import READINGS_NEEDED, fit_voltages
 from wattkeep.alerts.incidents import Course, announce, close, follow, record
 from wattkeep.alerts.reconciling import course_of, ended_state, is_fresh, settle, state_of
 from wattkeep.alerts.rules import READING_METRICS, most_gap_ms, watched_devices
@@ -16,10 +16,12 @@ from wattkeep.domain.counter import AGREEING_SAMPLES
 from wattkeep.domain.counter_falls import FallingCounter
 from wattkeep.domain.incidents import NEVER_MS, Change, Phase, State, step
 from wattkeep.domain.instants import from_ms
+from wattkeep.ledger.newest import Before, newest_before
+from wattkeep.ledger.readings import END_OF_TIME_MS
 from wattkeep.monitoring.models import Alert, KeyChange, RuleChange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from wattkeep.alerts.bands import Band
     from wattkeep.alerts.rules import ReadingRule, WatchedDevice
@@ -56,6 +58,8 @@ class Judge:
         self._states: dict[tuple[int, int], State] = {}
         self._followed: dict[tuple[int, int], Followed] = {}
         self._fallen: dict[int, float] = {}
+        # Readings since it was last looked whether a device's thresholds can be set.
+        self._unfitted: dict[int, int] = {}
         self._version: tuple[int, int] | None = None
 
     def recall(self) -> tuple[set[int], bool]:
@@ -67,26 +71,40 @@ class Judge:
             self._watched.clear()
         return self._recall_incidents(), have_rules_changed
 
-    def learn(self, device_ids: Iterable[int]) -> None:
-        """Read the rules of devices that are not known, all in two queries."""
-        unknown = [one for one in device_ids if one not in self._watched]
+    def knows(self, device_id: int) -> bool:
+        """Tell whether a device's readings can be judged without asking much of the database."""
+        return device_id in self._watched and device_id in self._newest
+
+    def learn(self, waiting: Mapping[int, Sequence[Reading]]) -> None:
+        """Read what has to be known of devices to judge these readings, of all of them at once."""
+        unknown = [pk for pk in waiting if pk not in self._watched]
         if unknown:
             self._watched.update(watched_devices(unknown))
+        unfitted = [pk for pk, readings in waiting.items() if self._may_be_fitted(pk, readings)]
+        fitted = fit_voltages([self._watched[pk] for pk in unfitted]) if unfitted else ()
+        self._watched.update(watched_devices(fitted) if fitted else {})
+        self._begin(
+            {
+                pk: readings
+                for pk, readings in waiting.items()
+                if pk in self._watched and pk not in self._newest
+            }
+        )
 
     def judge(self, device_id: int, readings: Sequence[Reading], noted: Newest | None) -> None:
         """Judge one device's new readings. `noted` is the newest that was calm meanwhile."""
-        watched = self._watch(device_id, readings)
+        if not self.knows(device_id):
+            self.learn({device_id: readings})
+        watched = self._watched.get(device_id)
         if watched is None:
+            # It is gone.
             return
         if noted is not None and noted.at_ms > self._newest[device_id].at_ms:
             self._skip_to(watched, noted)
-        readings = sorted(readings, key=lambda one: one.timestamp_ms)
+        readings = sorted(readings, key=_instant)
         newest_ms = self._newest[device_id].at_ms
         late = [one for one in readings if one.timestamp_ms <= newest_ms]
         fresh = readings[len(late) :]
-        if watched.unfitted and fit_voltages(watched):
-            self._watched.pop(device_id)
-            watched = self._watch(device_id, readings) or watched
         for rule in watched.rules:
             if fresh:
                 self._judge_rule(watched, rule, fresh)
@@ -150,24 +168,37 @@ class Judge:
             self._states[key] = State(last_ms=last_ms) if row is None else ended_state(row, last_ms)
         return {key[1] for key in gone.values()}
 
-    def _watch(self, device_id: int, readings: Sequence[Reading]) -> WatchedDevice | None:
-        """Return what is judged of a device, read from the database where it is not known."""
+    def _may_be_fitted(self, device_id: int, readings: Sequence[Reading]) -> bool:
+        """Tell whether to look if a device's thresholds can be set by what is stored of it.
+
+        So it is at first sight, and then whenever enough has come here that it might be.
+        """
         watched = self._watched.get(device_id)
-        if watched is None:
-            watched = watched_devices([device_id]).get(device_id)
-            if watched is None:
-                return None
-            self._watched[device_id] = watched
-        if device_id not in self._newest:
-            brought_ms = max(one.timestamp_ms for one in readings)
-            stored = newest_stored(device_id)
-            # Something newer is stored: by another process, or before this one was started. What
-            # came now is late then.
-            is_past = stored is not None and stored[0] > brought_ms
-            self._newest[device_id] = (
-                Newest(*stored) if stored and is_past else Newest(NEVER_MS, 0.0)
-            )
-        return watched
+        if watched is None or not watched.unfitted:
+            self._unfitted.pop(device_id, None)
+            return False
+        seen = self._unfitted.get(device_id, READINGS_NEEDED) + len(readings)
+        self._unfitted[device_id] = 0 if seen >= READINGS_NEEDED else seen
+        return seen >= READINGS_NEEDED
+
+    def _begin(self, waiting: Mapping[int, Sequence[Reading]]) -> None:
+        """Look up where devices were before the first of their readings that came here.
+
+        If something newer is stored than the last of them, by another process or before this one
+        was started, then what came now is late.
+        """
+        ever = {pk: Before(pk, END_OF_TIME_MS) for pk in waiting}
+        firsts = {pk: min(some, key=_instant) for pk, some in waiting.items()}
+        before = {pk: Before(pk, first.timestamp_ms) for pk, first in firsts.items()}
+        stored = newest_before([*ever.values(), *before.values()])
+        for pk, first in firsts.items():
+            newest = stored.get(ever[pk])
+            if newest is not None and newest[0] > max(map(_instant, waiting[pk])):
+                self._newest[pk] = Newest(*newest)
+                continue
+            self._newest[pk] = Newest(NEVER_MS, 0.0)
+            at_ms, kwh = stored.get(before[pk], (first.timestamp_ms, first.energy))
+            self._counters[pk] = FallingCounter(at_ms, kwh * 1000, self._watched[pk].device.range_w)
 
     def _skip_to(self, watched: WatchedDevice, noted: Newest) -> None:
         """Let every rule know of calm readings that were not judged one by one."""
@@ -341,6 +372,10 @@ def _telling(readings: Sequence[Reading]) -> Sequence[Reading]:
     if len(counters) <= AGREEING_SAMPLES or counters != sorted(counters):
         return readings
     return [*readings[:AGREEING_SAMPLES], readings[-1]]
+
+
+def _instant(reading: Reading) -> int:
+    return reading.timestamp_ms
 
 
 def _version() -> tuple[int, int]:

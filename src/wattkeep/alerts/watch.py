@@ -16,7 +16,7 @@ from wattkeep.alerts.bands import last_calm
 from wattkeep.alerts.judging import Judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from wattkeep.alerts.bands import Band, Newest
     from wattkeep.domain.readings import Reading
@@ -27,6 +27,8 @@ RECALL_EVERY_S = 5.0
 # Readings that wait to be judged; beyond that the oldest are let go. Those that come later lead
 # back to them: what opens an incident is judged by what is stored.
 MOST_WAITING = 200_000
+# Devices not heard of since the start are read up in groups: so long it waits for more of them.
+GATHERED_FOR_S = 0.2
 
 
 def _now_ms() -> int:
@@ -96,6 +98,10 @@ class Watch:
 
     def _judge_waiting(self) -> None:
         close_old_connections()
+        with self._lock:
+            are_new = not all(map(self._judge.knows, self._waiting))
+        if are_new:
+            time.sleep(GATHERED_FOR_S)
         self._work()
 
     def _work(self) -> None:
@@ -111,9 +117,9 @@ class Watch:
             for device_id, readings in waiting.items():
                 self._judge_device(device_id, readings)
 
-    def _learn(self, device_ids: Iterable[int]) -> None:
+    def _learn(self, waiting: Mapping[int, Sequence[Reading]]) -> None:
         try:
-            self._judge.learn(device_ids)
+            self._judge.learn(waiting)
         except Exception:
             logger.exception("rules and incidents could not be read; tried again in a moment")
             connection.close()
