@@ -65,8 +65,7 @@ def _load_table(load: str, runs: dict[str, Run]) -> str:
     lines = [
         f"### {load[0].upper()}{load[1:]}",
         "",
-        "| | readings/s | × literal | × InfluxDB | p50 ms | p99 ms | CPU µs a reading | errors"
-        " | stored as told |",
+        "| | readings/s | × literal | × InfluxDB | p50 ms | p99 ms | CPU µs | errors | as told |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for name, run in runs.items():

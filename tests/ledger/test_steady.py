@@ -61,6 +61,37 @@ def test_a_device_with_a_first_slot_or_a_gap_is_gone_on_with(device):
     assert [slot.estimated_mwh for slot in slots] == [41_000, 0]
 
 
+def test_first_slots_of_new_devices_are_made_together(device, owner):
+    others = [create_device(owner, f"Room {number}")[0] for number in range(4)]
+    ids = [device.pk, *(one.pk for one in others)]
+    for number, one in enumerate((device, *others)):
+        put(one, *steady(400 + number, SLOT + 90))
+        hear(one, at(SLOT + 90))
+
+    assert update_due(at(SLOT + 90)) == ids
+
+    for one in (device, *others):
+        assert stored(one) == whole(one)
+        # Nothing is left to say when it is done again by the way that knows every case.
+        assert update_device(one.pk, at(SLOT + 90)) == 0
+    put(device, *steady(SLOT + 90, SLOT + 180))
+    assert update_steady(ids, at(SLOT + 180)) == set(ids)
+    assert stored(device) == whole(device)
+
+
+def test_a_new_device_with_much_or_odd_behind_it_is_left_to_the_other_way(device, owner):
+    long_ago, falling = (create_device(owner, name)[0] for name in ("Barn", "Mill"))
+    put(long_ago, *steady(0, 3 * 3600, step=300))
+    put(falling, (400, 1000, 10), (410, 900, 10), (420, 901, 10))
+    for one in (long_ago, falling, device):
+        LedgerState.objects.create(device=one, done_to=at(0))
+    put(device, *steady(0, SLOT))
+    leave_mark(device.pk, to_ms(at(-SLOT)))
+
+    ids = [long_ago.pk, falling.pk, device.pk]
+    assert update_steady(ids, at(3 * 3600)) == set()
+
+
 def test_a_run_that_finds_nothing_new_changes_nothing(device):
     begin(device, SLOT + MINUTE)
     before = list(EnergySlot.objects.values())

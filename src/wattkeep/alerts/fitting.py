@@ -10,7 +10,7 @@ from django.db import transaction
 
 from wattkeep.alerts.rules import Metric
 from wattkeep.domain.default_rules import voltage_limits
-from wattkeep.ledger.newest import first_voltages
+from wattkeep.ledger.lookups import first_voltages
 from wattkeep.monitoring.models import AlertRule
 
 if TYPE_CHECKING:

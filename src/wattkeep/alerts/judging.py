@@ -16,7 +16,7 @@ from wattkeep.domain.counter import AGREEING_SAMPLES
 from wattkeep.domain.counter_falls import FallingCounter
 from wattkeep.domain.incidents import NEVER_MS, Change, Phase, State, step
 from wattkeep.domain.instants import from_ms
-from wattkeep.ledger.newest import Before, newest_before
+from wattkeep.ledger.lookups import Before, newest_before
 from wattkeep.ledger.readings import END_OF_TIME_MS
 from wattkeep.monitoring.models import Alert, KeyChange, RuleChange
 

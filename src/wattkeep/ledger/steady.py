@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Count
 
 from wattkeep.domain.instants import from_ms, to_ms
-from wattkeep.domain.slots import METRICS, REPEATING, slot_start
+from wattkeep.domain.slots import METRICS, REPEATING, slot_start, to_wh
 from wattkeep.domain.steady import Mixed, SteadyStart, fold_steady
 from wattkeep.ledger.bulk import (
     MovedError,
@@ -25,6 +25,7 @@ from wattkeep.ledger.bulk import (
     move_states,
 )
 from wattkeep.ledger.due import LOOK_BACK_MS, SHORT_MS
+from wattkeep.ledger.lookups import first_counters
 from wattkeep.ledger.marks import read_all_marks
 from wattkeep.ledger.stored import SLOT_COLUMNS, save_slot_rows
 from wattkeep.monitoring.models import EnergyReading, LedgerState, MeterEvent
@@ -58,6 +59,8 @@ class _Open(NamedTuple):
     # Those that unmarked readings could still come to, as SLOT_COLUMNS; the newest is the last.
     slots: Sequence[tuple[Any, ...]]
     marks: list[Mark]
+    # The slot is only what its first reading makes: nothing is stored of it.
+    is_new: bool = False
 
     @property
     def newest(self) -> tuple[Any, ...]:
@@ -83,9 +86,12 @@ def update_steady(device_ids: Sequence[int], now: datetime) -> set[int]:
     If somebody else has written one's slots meanwhile, nothing is done for those beside it either.
     """
     done: set[int] = set()
-    for look_from_ms, devices in _alike(_find_devices(device_ids, now), "look_from_ms"):
-        for _, some in _alike(_find_open(devices, look_from_ms), "from_ms"):
+    devices = _find_devices(device_ids, now)
+    for look_from_ms, known in _alike([one for one in devices if one.version], "look_from_ms"):
+        for _, some in _alike(_find_open(known, look_from_ms), "from_ms"):
             done |= _update(some, now)
+    for _, some in _alike(_find_new([one for one in devices if not one.version], now), "from_ms"):
+        done |= _update(some, now)
     return done
 
 
@@ -106,8 +112,29 @@ def _find_devices(device_ids: Sequence[int], now: datetime) -> list[_Device]:
         done_to_ms = min(to_ms(done_to), now_ms)
         look_from_ms = slot_start(done_to_ms - LOOK_BACK_MS)
         is_kept = raw_from is None or to_ms(raw_from) <= look_from_ms
-        if is_kept and now_ms - done_to_ms < SHORT_MS:
+        # Nothing has ever been made of a new one's readings.
+        if (is_kept and now_ms - done_to_ms < SHORT_MS) or not version:
             found.append(_Device(pk, version, float(range_w), look_from_ms))
+    return found
+
+
+def _find_new(devices: Sequence[_Device], now: datetime) -> list[_Open]:
+    """Return those of devices without any slots whose few readings can make the first ones."""
+    firsts = first_counters([one.pk for one in devices])
+    earliest_ms = to_ms(now) - SHORT_MS
+    begun = {pk: first for pk, first in firsts.items() if first[0] >= earliest_ms}
+    marks = read_all_marks(list(begun))
+    oddities = _newest_oddities(list(begun), earliest_ms)
+    found = []
+    for device in devices:
+        if device.pk not in begun or device.pk in oddities:
+            continue
+        at_ms, kwh = begun[device.pk]
+        from_ms_ = slot_start(at_ms)
+        slot = (from_ms_, at_ms, float(to_wh(np.array([kwh]))[0]), None, "", 0, 0, 1)
+        one = _Open(device._replace(look_from_ms=from_ms_), [slot], marks[device.pk], is_new=True)
+        if all(mark.slots.start_ms >= from_ms_ for mark in one.marks):
+            found.append(one)
     return found
 
 
@@ -173,7 +200,7 @@ def _update(some: Sequence[_Open], now: datetime) -> set[int]:
     rows = [
         (some[owner].device.pk, *row)
         for owner, row in _slot_rows(steady.slots, [one.newest for one in some])
-        if is_done[owner] and row != some[owner].newest
+        if is_done[owner] and (some[owner].is_new or row != some[owner].newest)
     ]
     try:
         with transaction.atomic():

@@ -101,18 +101,27 @@ def update_each_due(now: datetime) -> Iterator[int]:
     due = due_devices(now)
     for first in range(0, len(due), DEVICES_AT_ONCE):
         some = due[first : first + DEVICES_AT_ONCE]
-        steady = update_steady(some, now)
+        _make_states(some)
+        steady = _steady_of(some, now)
         yield from sorted(steady)
         yield from _update_each([pk for pk in some if pk not in steady], now, failed)
     if failed:
         raise DevicesFailedError(failed)
 
 
+def _steady_of(device_ids: Sequence[int], now: datetime) -> set[int]:
+    """Bring the steady ones up to date; what goes wrong with one is found out one by one."""
+    try:
+        return update_steady(device_ids, now)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("slots could not be made together; each is tried by itself")
+        return set()
+
+
 def _update_each(device_ids: Sequence[int], now: datetime, failed: dict[int, str]) -> Iterator[int]:
     """Bring devices up to date one by one; most have one small step to do, and share a commit."""
-    if not device_ids:
-        return
-    _make_states(device_ids)
     small: list[Step] = []
     for device_id, job in open_jobs(device_ids, now).items():
         try:

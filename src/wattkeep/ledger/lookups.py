@@ -1,4 +1,4 @@
-"""The newest readings of many devices at once: each is a look-up of its own, in one statement."""
+"""The first or newest readings of many devices: a look-up for each of them, in one statement."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from wattkeep.ledger.readings import instant_parameter, last_reading
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+    from datetime import datetime
 
 # SQLite takes up to 500 parts of a statement.
 DEVICES_A_STATEMENT = 100
@@ -42,6 +43,26 @@ def newest_before(wanted: Collection[Before]) -> dict[Before, tuple[int, float]]
     return found
 
 
+def first_counters(device_ids: Sequence[int]) -> dict[int, tuple[int, float]]:
+    """Return (ms, counter in kWh) of the first reading of each device that has nothing sealed."""
+    found: dict[int, tuple[int, float]] = {}
+    part = (
+        "SELECT %s AS place, timestamp, energy FROM monitoring_energyreading"
+        " WHERE device_id = %s ORDER BY timestamp LIMIT 1"
+    )
+    sealed = (
+        "SELECT %s AS place, device_id FROM monitoring_readingblock WHERE device_id = %s LIMIT 1"
+    )
+    for first in range(0, len(device_ids), DEVICES_A_STATEMENT):
+        some = device_ids[first : first + DEVICES_A_STATEMENT]
+        asked = [(one,) for one in some]
+        rows = {some[place]: (_ms(at), energy) for place, at, energy in _each(part, asked)}
+        for place, _ in _each(sealed, asked):
+            rows.pop(some[place], None)
+        found.update(rows)
+    return found
+
+
 def first_voltages(device_ids: Sequence[int], least_v: float, count: int) -> dict[int, list[float]]:
     """Return the first voltages of each device that are at least `least_v`, as far as rows go."""
     found: dict[int, list[float]] = {}
@@ -62,11 +83,7 @@ def _newest_rows(wanted: Sequence[Before]) -> dict[Before, tuple[int, float]]:
         " WHERE device_id = %s AND timestamp < %s ORDER BY timestamp DESC LIMIT 1"
     )
     asked = [(one.device_id, instant_parameter(one.at_ms)) for one in wanted]
-    is_sqlite = connection.vendor == "sqlite"
-    return {
-        wanted[place]: (at if is_sqlite else to_ms(at), energy)
-        for place, at, energy in _each(part, asked)
-    }
+    return {wanted[place]: (_ms(at), energy) for place, at, energy in _each(part, asked)}
 
 
 def _with_blocks(
@@ -83,6 +100,10 @@ def _with_blocks(
         asked.append((one.device_id, instant_parameter(from_ms), instant_parameter(one.at_ms)))
     for place, _ in _each(part, asked):
         yield wanted[place]
+
+
+def _ms(stored: int | datetime) -> int:
+    return stored if isinstance(stored, int) else to_ms(stored)
 
 
 def _each(part: str, asked: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
