@@ -8,7 +8,6 @@ python benchmarks/alert_rules.py [--seconds 6] [--rounds 3]
 from __future__ import annotations
 
 import argparse
-import json
 import sqlite3
 import statistics
 import tempfile
@@ -17,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from contestants import SINGLE_DEVICES, OursOnSqlite
-from loads import BATCH, Kind, Sender, json_kind
+from loads import BATCH, Sender, json_kind
 from processes import cpu_s
 
 # Longer than a process takes to hear of changed rules.
@@ -56,7 +55,9 @@ def _measure(server: OursOnSqlite, seconds: float, rounds: int) -> None:
         names = server.devices
         first = 0 if readings == 1 else SINGLE_DEVICES
         mine = names[first : first + (DEVICES if readings == 1 else BATCH_DEVICES)]
-        senders[readings] = Sender(server.url, _kind(readings), mine, server.folder / f"{readings}")
+        senders[readings] = Sender(
+            server.url, json_kind(readings), mine, server.folder / f"{readings}"
+        )
     found: dict[tuple[str, bool], list[tuple[float, float]]] = {}
     for _ in range(rounds):
         for with_rules in (True, False):
@@ -75,20 +76,6 @@ def _measure(server: OursOnSqlite, seconds: float, rounds: int) -> None:
             share = ruled / bare
             print(f"{name:18}{what:20} ten rules {ruled:>9,.1f}  none {bare:>9,.1f}  {share:.2f}")
     print(f"{DEVICES} devices one by one, {BATCH_DEVICES} in batches; median of {rounds} rounds")
-
-
-def _kind(readings: int) -> Kind:
-    """Return a body whose counter stands still: sent again and again, it must not fall."""
-    kind = json_kind(readings)
-    rows = json.loads(kind.text.replace("@", "1")) if readings > 1 else []
-    for number, row in enumerate(rows):
-        row.update(energy=1234.5, timestamp=f"@.{number:03d}")
-    if not rows:
-        return kind
-    text = json.dumps(rows)
-    for number in range(readings):
-        text = text.replace(f'"@.{number:03d}"', f"@.{number:03d}", 1)
-    return Kind(kind.path, kind.header, text, readings)
 
 
 def _switch(server: OursOnSqlite, *, with_rules: bool) -> None:

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A batch is one second of a device, a reading a millisecond.
+# A batch is what a device measures while nobody listens: a reading every 10 s, 10,000 s long.
 BATCH = 1000
+STEP_S = 10
+# A batch's counter rises by less than this.
+BATCH_KWH = 10
+FIRST = 160_000
+COUNTERS_FROM = FIRST - 100
 # Few enough that each posts every second: what a server remembers of a device stays warm.
 TRICKLE_DEVICES = 100
 SCRIPT = Path(__file__).with_name("post.lua")
@@ -24,7 +29,11 @@ NAMES = ("voltage", "current", "power", "energy", "frequency", "power_factor")
 
 @dataclass(frozen=True)
 class Kind:
-    """A body to post: `text` with # for the device and @ for a second no other request has."""
+    """A body to post: `text` with # for the device.
+
+    @ stands for the batch's time in 10,000 s, and ~ for its counter in 10 kWh; the text goes on
+    with the rest. Both are one more in a device's next batch.
+    """
 
     path: str
     header: str
@@ -59,15 +68,17 @@ def values(seed: int) -> Iterator[dict[str, float]]:
 
 
 def json_kind(readings: int) -> Kind:
-    """Return the mission's body: one object, or an array a second long, a reading a millisecond."""
+    """Return the mission's body: one object, or an array of readings 10 s apart."""
     source = values(readings)
     if readings == 1:
         text = json.dumps(next(source))
     else:
         parts = []
-        for number in range(readings):
-            fields = json.dumps(next(source))[:-1]
-            parts.append(f'{fields}, "timestamp": @.{number:03d}}}')
+        for number, rest in enumerate(_rests(readings)):
+            fields = {name: value for name, value in next(source).items() if name != "energy"}
+            known = json.dumps(fields)[1:-1]
+            time_s = f"@{number * STEP_S:04d}"
+            parts.append(f'{{{known}, "energy": ~{rest}, "timestamp": {time_s}}}')
         text = "[" + ", ".join(parts) + "]"
     return Kind("/api/energy-data/", "X-API-Key", text, readings)
 
@@ -76,18 +87,26 @@ def line_kind(readings: int, query: str) -> Kind:
     """Return the same readings in InfluxDB's line protocol."""
     source = values(readings)
     lines = []
-    for number in range(readings):
-        fields = ",".join(f"{name}={value}" for name, value in next(source).items())
-        stamp = f" @{number:03d}" if readings > 1 else ""
-        lines.append(f"energy,device=# {fields}{stamp}")
+    for number, rest in enumerate(_rests(readings)):
+        fields = dict(next(source))
+        if readings > 1:
+            fields["energy"] = "~" + rest
+        text = ",".join(f"{name}={value}" for name, value in fields.items())
+        stamp = f" @{number * STEP_S:04d}000" if readings > 1 else ""
+        lines.append(f"energy,device=# {text}{stamp}")
     return Kind(f"/write?precision=ms{query}", "", "\n".join(lines) + "\n", readings)
+
+
+def _rests(readings: int) -> list[str]:
+    """Return what a batch's counter shows beyond full tens of kWh."""
+    return [f"{number * BATCH_KWH / readings:.3f}" for number in range(readings)]
 
 
 class Sender:
     """Posts one kind of body to one server; no two requests carry the same reading."""
 
-    # Batches are stamped from here on, a second each: long past, so never too far ahead.
-    _second = 1_600_000_000
+    # Batches are stamped from here on, in 10,000 s: long past, so never too far ahead.
+    _first = FIRST
 
     def __init__(self, url: str, kind: Kind, devices: list[str], folder: Path) -> None:
         self._url = url + kind.path
@@ -103,8 +122,8 @@ class Sender:
         """Post as fast as the answers come."""
         command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]
         command += ["--timeout", "20s", "-s", str(SCRIPT), self._url, "--"]
-        command += [str(self._folder), str(Sender._second)]
-        Sender._second += 1_000_000
+        command += [str(self._folder), str(Sender._first), str(Sender._first - COUNTERS_FROM)]
+        Sender._first += 1_000
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         saw = json.loads(done.stdout.rpartition("RESULT ")[2])
         kept = saw["requests"] - saw["refused"]

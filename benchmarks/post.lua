@@ -1,8 +1,9 @@
--- wrk posts readings, each a new one: `wrk -s post.lua URL -- FOLDER FIRST_SECOND`.
+-- wrk posts readings, each a new one: `wrk -s post.lua URL -- FOLDER FIRST COUNTER`.
 -- FOLDER holds header.txt (the name of the header that names the device, or nothing), devices.txt
--- (one a line) and body.txt, in which # stands for the device and @ for a second of its own a request.
+-- (one a line) and body.txt, in which # stands for the device, @ for the batch's time and ~ for its
+-- counter; both are one more in a device's next batch. They begin with FIRST and COUNTER.
 
-local devices, requests, body, header, second, turn = {}, {}, "", "", 0, 0
+local devices, requests, body, header, first, counter, turn = {}, {}, "", "", 0, 0, 0
 
 local function read(path)
   local file = assert(io.open(path))
@@ -14,7 +15,7 @@ end
 function init(args)
   header = read(args[1] .. "/header.txt")
   body = read(args[1] .. "/body.txt")
-  second = tonumber(args[2])
+  first, counter = tonumber(args[2]), tonumber(args[3])
   for device in io.lines(args[1] .. "/devices.txt") do devices[#devices + 1] = device end
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
@@ -28,13 +29,11 @@ end
 function request()
   turn = turn % #devices + 1
   if requests[turn] then return requests[turn] end
-  second = second + 1
+  if turn == 1 then first, counter = first + 1, counter + 1 end
   local device = devices[turn]
-  if header ~= "" then
-    wrk.headers[header] = device
-    return wrk.format(nil, nil, nil, (body:gsub("@", second)))
-  end
-  return wrk.format(nil, nil, nil, (body:gsub("[#@]", {["#"] = device, ["@"] = tostring(second)})))
+  if header ~= "" then wrk.headers[header] = device end
+  local words = {["#"] = device, ["@"] = tostring(first), ["~"] = tostring(counter)}
+  return wrk.format(nil, nil, nil, (body:gsub("[#@~]", words)))
 end
 
 function done(summary, latency)

@@ -105,9 +105,10 @@ class Judge:
         newest_ms = self._newest[device_id].at_ms
         late = [one for one in readings if one.timestamp_ms <= newest_ms]
         fresh = readings[len(late) :]
+        columns = tuple(zip(*fresh, strict=True))
         for rule in watched.rules:
             if fresh:
-                self._judge_rule(watched, rule, fresh)
+                self._judge_rule(watched, rule, fresh, columns)
             if late:
                 self._judge_late(watched, rule, late)
         if fresh:
@@ -213,15 +214,21 @@ class Judge:
             counter.take(noted.at_ms, noted.energy_kwh * 1000)
 
     def _judge_rule(
-        self, watched: WatchedDevice, rule: ReadingRule, readings: Sequence[Reading]
+        self,
+        watched: WatchedDevice,
+        rule: ReadingRule,
+        readings: Sequence[Reading],
+        columns: Sequence[Sequence[float]],
     ) -> None:
         key = (rule.row.pk, watched.device.pk)
         state = self._states.get(key, State())
         last_ms = readings[-1].timestamp_ms
-        if state.phase is not Phase.CALM or rule.may_break(readings):
+        if state.phase is not Phase.CALM or rule.may_break(columns):
             if rule.is_slow and not state.is_open and last_ms < rule.earliest_ms(state):
                 # It cannot open before the last of them, and that one leads back to its beginning.
                 readings = readings[-1:]
+            elif not state.is_open:
+                readings = rule.decisive(state, readings)
             state = self._step_through(watched, rule, state, readings)
         if state.phase is Phase.CALM:
             state = replace(state, last_ms=max(state.last_ms, last_ms))

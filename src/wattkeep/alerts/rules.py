@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -62,20 +63,47 @@ class ReadingRule:
         """Tell whether nobody else can have stored a reading between two that are judged."""
         return not self.is_slow and at_ms - before_ms <= SEAMLESS * self.interval_ms
 
-    def may_break(self, readings: Sequence[Reading]) -> bool:
-        """Tell quickly that none of many readings breaks it; True where one may."""
-        index = POSITIONS[self.row.metric]
-        values = [one[index] for one in readings]
+    def may_break(self, columns: Sequence[Sequence[float]]) -> bool:
+        """Tell quickly that none of many readings breaks it; True where one may.
+
+        `columns` has a reading's fields, each of all readings.
+        """
+        values = columns[POSITIONS[self.row.metric]]
         if self.row.metric == Metric.FREQUENCY_OFF:
             lowest, highest = min(values), max(values)
             # Only between two frequencies on the same side is nothing further off than both.
             if not self.limits.is_above or not (lowest > MIDDLE_HZ or highest < MIDDLE_HZ):
                 return True
-            values = [frequency_off(lowest), frequency_off(highest)]
+            values = (frequency_off(lowest), frequency_off(highest))
         # A value that is no number is none of the two, and looked at one by one.
         if self.limits.is_above:
             return not max(values) <= self.limits.threshold
         return not min(values) >= self.limits.threshold
+
+    def decisive(self, state: State, readings: Sequence[Reading]) -> Sequence[Reading]:
+        """Return which last readings leave a rule that is not open as all of them would.
+
+        To open it has to be broken for the whole of its hold. So the first reading that could open
+        it is looked at, then those before it, back to one that does not break it; from there on.
+        """
+        instants = [one.timestamp_ms for one in readings]
+        begin = 0
+        since_ms = state.since_ms if state.phase is Phase.RISING else instants[0]
+        while True:
+            opening = bisect_left(instants, since_ms + self.limits.hold_ms)
+            fine = min(opening, len(readings) - 1)
+            while fine >= begin and not self._is_fine(readings[fine]):
+                fine -= 1
+            if fine < begin:
+                return readings[max(begin - 1, 0) :]
+            if opening >= len(readings) or fine == len(readings) - 1:
+                return readings[fine:]
+            begin = fine + 1
+            since_ms = instants[begin]
+
+    def _is_fine(self, reading: Reading) -> bool:
+        value = self.value_of(reading)
+        return value is None or not (math.isnan(value) or self.limits.is_broken_by(value))
 
     def value_of(self, reading: Reading) -> float | None:
         """Return what is judged of a reading; None where the rule does not look."""
