@@ -7,7 +7,7 @@ from wattkeep.domain.slots import SLOT_MS, slot_start
 from wattkeep.ingest.batches import Stored
 from wattkeep.ingest.lateness import FRESH_MS, Lateness, LateSlots
 from wattkeep.ingest.stores import StoreUnavailable
-from wattkeep.ledger.update import FRESH
+from wattkeep.ledger.due import FRESH
 
 T = 1_795_000_000_000
 SLOT = slot_start(T)

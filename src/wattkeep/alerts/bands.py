@@ -10,7 +10,7 @@ from wattkeep.domain.counter import MOST_JITTER_WH, MS_PER_HOUR, OVER_RANGE, SLA
 from wattkeep.domain.incidents import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from wattkeep.alerts.rules import ReadingRule, WatchedDevice
     from wattkeep.domain.incidents import State
@@ -113,8 +113,10 @@ def _calm_side(rule: ReadingRule, state: State) -> Side | None:
     return Side(limits.threshold, state.since_ms + limits.hold_ms, is_under=not limits.is_above)
 
 
-def last_calm(run: Iterable[Reading], band: Band, newest: Newest) -> Newest | None:
+def last_calm(run: Sequence[Reading], band: Band, newest: Newest) -> Newest | None:
     """Return the last reading of a run if all are newer than `newest` and inside the band."""
+    if run[-1].timestamp_ms >= band.until_ms:
+        return None
     (until_ms, p_low, p_high, v_low, v_high, c_low, c_high, f_low, f_high,
      factor_low, factor_high, load_w, most_rise) = band  # fmt: skip
     before_ms, before_kwh = newest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from wattkeep.alerts.bands import Newest, band_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_instant = attrgetter("timestamp_ms")
 FOLLOW_EVERY_S = 10.0
 # A counter that falls all the time is not looked up each time.
 FALLS_EVERY_S = 60.0
@@ -379,10 +381,6 @@ def _telling(readings: Sequence[Reading]) -> Sequence[Reading]:
     if len(counters) <= AGREEING_SAMPLES or counters != sorted(counters):
         return readings
     return [*readings[:AGREEING_SAMPLES], readings[-1]]
-
-
-def _instant(reading: Reading) -> int:
-    return reading.timestamp_ms
 
 
 def _version() -> tuple[int, int]:

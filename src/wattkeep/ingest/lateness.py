@@ -76,10 +76,9 @@ class Lateness:
             if known_ms is None or latest_ms > known_ms:
                 newest[device_id] = latest_ms
             if earliest_ms < late_before_ms:
-                late_ms = (
-                    one.timestamp_ms for one in readings if one.timestamp_ms < late_before_ms
-                )
-                last_ms = max(late_ms)
+                last_ms = latest_ms
+                if latest_ms >= late_before_ms:
+                    last_ms = max(at_ms for at_ms in instants if at_ms < late_before_ms)
                 marks.add(LateSlots(device_id, slot_start(earliest_ms), slot_start(last_ms)))
         return sorted(marks)
 

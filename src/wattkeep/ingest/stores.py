@@ -201,7 +201,7 @@ class Store(ABC):
         readings = list(chain.from_iterable(one.readings for one in fresh))
         stamped = list(chain.from_iterable(one.stamped for one in fresh))
         rows = self._insert(readings, stamped) if readings else None
-        return _split(fresh, readings if rows is None else rows)
+        return _all_new(fresh) if rows is None else _split(fresh, rows)
 
     def _silences(self, device_id: int, silent_ms: Iterable[int]) -> list[Event]:
         """Return silent windows as events, joined to the one they continue."""
@@ -239,6 +239,12 @@ def _take_windows(batch: Batch, windows: Windows, before: Arrived) -> _Taken:
         silent_ms,
     )
     return _Taken(fresh, arrived, arrived != before)
+
+
+def _all_new(fresh: list[_Fresh]) -> Iterator[Stored]:
+    for one in fresh:
+        last = one.readings[-1].timestamp_ms if one.readings else None
+        yield Stored(one.readings, one.duplicates, last, silences=len(one.silent_ms))
 
 
 def _split(fresh: list[_Fresh], rows: Sequence[Reading | None]) -> Iterator[Stored]:

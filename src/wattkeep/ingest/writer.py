@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from wattkeep.ingest.batches import Batch, Stored
@@ -204,22 +205,23 @@ class Writer:
         return _Group([one for one, _ in taken], [one for _, one in taken], arriving, answers)
 
     def _acknowledge(self, group: _Group, outcomes: list[Outcome]) -> None:
-        new: list[Reading] = []
+        new: list[list[Reading]] = []
         if group.arriving:
             *outcomes, last = outcomes
             # Readings that got their time from us are never known already: none is left out.
-            new = last.readings if isinstance(last, Stored) else []
-            _call_all(group.answers, new or [None] * len(group.answers))
+            arrived = last.readings if isinstance(last, Stored) else []
+            _call_all(group.answers, arrived or [None] * len(group.answers))
+            new.append(arrived)
         for future, outcome in zip(group.futures, outcomes, strict=True):
             if isinstance(outcome, Stored):
-                new = new + outcome.readings
+                new.append(outcome.readings)
                 if not future.done():  # done: the client has gone
                     future.set_result(outcome)
             elif not future.done():
                 future.set_exception(outcome)
         if self._after_commit is not None:
             try:
-                self._after_commit(new)
+                self._after_commit(list(chain.from_iterable(new)))
             except Exception:
                 logger.exception("what follows a commit failed; the readings are stored")
 
