@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 NODE_OK = node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])\.'
 
-.PHONY: help setup demo run test lint chaos fuzz bench clean screenshots frontend requirements
+.PHONY: help setup demo run test lint audit chaos fuzz bench clean screenshots frontend requirements
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -53,13 +53,18 @@ lint: setup  ## Check style, types, layers and what the repository holds
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_repository.py
+	$(BIN)/python scripts/check_security.py
 	$(BIN)/python scripts/check_firmware.py
+
+audit: setup  ## Ask the public lists of known holes about every dependency
+	$(BIN)/python scripts/audit_dependencies.py
 
 chaos: setup  ## Kill servers and databases under load for ten minutes
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest tests/chaos/test_storms.py -s --timeout 0 $(ARGS)
 
-fuzz: setup  ## Send ten minutes of nonsense to the ingest endpoint
-	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest tests/ingest/test_fuzz.py -s --timeout 0 $(ARGS)
+fuzz: setup  ## Send ten minutes of nonsense to the ingest endpoint, and ten to the API
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest tests/ingest/test_fuzz.py \
+	  tests/security/test_fuzz_api.py -s --timeout 0 $(ARGS)
 
 bench: setup  ## Measure what matters, side by side
 	$(BIN)/python benchmarks/ingest.py

@@ -63,6 +63,12 @@ def run(*words, stdin="", **settings):
     )
 
 
+def make_installation(folder):
+    """Make a data folder with its tables, as a first start does."""
+    done = run("manage", "--data-dir", folder, "migrate", "-v0")
+    assert done.returncode == 0, done.stderr
+
+
 @dataclass(frozen=True)
 class Answer:
     status: int

@@ -226,3 +226,33 @@ def test_every_task_has_a_name_of_its_own_and_runs_on_nothing():
     assert len({task.name for task in TASKS}) == len(TASKS)
     for task in TASKS:
         list(task.run(T) or ())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_of_one_long_step_keeps_its_lease(clock):
+    seen = []
+
+    def take_long(_now):
+        clock.pass_(HELD_FOR * 2)
+        wait_for(lambda: lease().until > clock.now)
+        seen.append(take_lease("test", "other", MINUTE, clock.now))
+
+    ticker = Ticker([task := Task("test", MINUTE, take_long)], clock, beat_s=0.01)
+
+    assert ticker.run_if_due(task)
+    assert seen == [False]
+
+
+def test_tasks_that_hang_are_left_alone_at_a_stop(monkeypatch, caplog):
+    monkeypatch.setattr("wattkeep.ticker.PATIENCE_S", 0.2)
+    go_on = threading.Event()
+    hanging = [threading.Thread(target=go_on.wait, daemon=True, name=f"task-{n}") for n in range(5)]
+    ticker = Ticker([])
+    ticker._threads = hanging
+    for thread in hanging:
+        thread.start()
+
+    ticker.stop()
+    go_on.set()
+
+    assert [record.args[0] for record in caplog.records] == [thread.name for thread in hanging]

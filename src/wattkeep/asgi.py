@@ -19,8 +19,10 @@ from wattkeep.pages import HeldAnswer, Pages
 from wattkeep.alerts.watch import Watch
 from wattkeep.api.live import PATH as LIVE_PATH
 from wattkeep.api.live import LiveSocket, Lookout
+from wattkeep.arrival import arrived
+from wattkeep.bodies import Bodies
 from wattkeep.ingest.batches import Refused
-from wattkeep.ingest.endpoint import PATHS, Gone, IngestEndpoint, read_body, send_json
+from wattkeep.ingest.endpoint import PATHS, Gone, IngestEndpoint, send_json
 from wattkeep.ingest.keys import KeyCache
 from wattkeep.ingest.limits import RateLimit
 from wattkeep.ingest.plain_posts import PlainPosts
@@ -28,6 +30,8 @@ from wattkeep.ingest.stores import open_store
 from wattkeep.ingest.writer import Writer
 from wattkeep.ledger.disk import DiskGuard
 from wattkeep.live.hub import Hub
+from wattkeep.logs import request_id
+from wattkeep.readiness import Readiness
 from wattkeep.tasks import TASKS
 from wattkeep.tether import tether_to_parent
 from wattkeep.ticker import Ticker
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 
 PAGES_AT_ONCE = 4
 MOST_PAGES_WAITING = 500
+RETRY_SOON = (b"retry-after", b"5")
 # How long the writer's thread waits for the interpreter while the loop is busy; Python's 5 ms are
 # as long as several commits.
 SWITCH_S = 0.001
@@ -53,6 +58,7 @@ class Application:
         self._pages = Pages(PAGES_AT_ONCE)
         self._page_turns = asyncio.Semaphore(PAGES_AT_ONCE)
         self._pages_waiting = 0
+        self._bodies = Bodies()
         self._watch = Watch()
         self._hub = Hub()
         self._lookout = Lookout(self._hub)
@@ -62,18 +68,26 @@ class Application:
         limit = RateLimit(settings.DEVICE_RATE_PER_S, settings.DEVICE_RATE_BURST)
         self._ingest = IngestEndpoint(keys, self._writer, limit, disk)
         self.plain_posts = PlainPosts(keys, self._writer, limit, disk)
+        self._readiness = Readiness(keys, self._writer, disk)
         self._ticker = Ticker(TASKS if settings.TICKER else ())
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
         if scope["type"] == "http":
+            scope, number = arrived(scope, settings.TRUSTED_PROXIES)
+            request_id.set(number)
+            send = _numbered(send, number)
             if scope["path"] in PATHS:
                 await self._ingest(scope, receive, send)
             elif scope["path"] == "/healthz":
                 await send_json(send, 200, {"status": "ok"}, [])
+            elif scope["path"] == "/readyz":
+                await send_json(send, *await self._readiness.answer(), [])
             else:
                 await self._answer_page(scope, receive, send)
         elif scope["type"] == "websocket":
+            scope, number = arrived(scope, settings.TRUSTED_PROXIES)
+            request_id.set(number)
             if scope["path"] == LIVE_PATH:
                 await self._live_socket(scope, receive, send)  # type: ignore[arg-type]  # dicts
             else:
@@ -91,23 +105,25 @@ class Application:
         """Let Django answer, a few requests at a time: readings come first.
 
         Each takes a thread, and a stranger's log-in attempts take its processor for long. Who sends
-        or reads slowly holds none meanwhile.
+        or reads slowly holds none meanwhile, nor a place in the queue for one.
         """
+        try:
+            body = await self._bodies.read(scope, receive)
+        except Gone:
+            return
+        except Refused as refusal:
+            retry = [RETRY_SOON] if refusal.status in {429, 503} else []
+            # The rest of the body may still be on its way: the connection ends with this answer.
+            await send_json(send, refusal.status, refusal.body, [*retry, (b"connection", b"close")])
+            return
         if self._pages_waiting >= MOST_PAGES_WAITING:
-            await send_json(
-                send, 503, {"error": "Too many requests wait."}, [(b"retry-after", b"5")]
-            )
+            await send_json(send, 503, {"error": "Too many requests wait."}, [RETRY_SOON])
             return
         self._pages_waiting += 1
         answer = HeldAnswer(send)
         try:
-            body = await read_body(receive, 0)
             async with self._page_turns:
                 await self._pages(scope, _again(body, receive), answer.take)
-        except Gone:
-            return
-        except Refused as refusal:
-            await send_json(send, refusal.status, refusal.body, [])
         finally:
             self._pages_waiting -= 1
         await answer.let_go()
@@ -130,6 +146,18 @@ class Application:
                 self._watch.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _numbered(send: Send, number: str) -> Send:
+    """Return what sends an answer with the request's number, by which the log knows it."""
+    header = (b"x-request-id", number.encode())
+
+    async def send_numbered(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], header]
+        await send(message)
+
+    return send_numbered
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import resource
@@ -19,15 +20,24 @@ import uvloop
 from wattkeep.tether import PARENT_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.context import SpawnProcess
+
+logger = logging.getLogger(__name__)
 
 READY_POLL_S = 0.02
 BACKLOG = 1024
+MOST_MESSAGE_BYTES = 4096
 STOP_SIGNALS = signal.SIGINT, signal.SIGTERM
 # How long requests that are under way may take once the server is asked to stop.
 STOP_S = 10
+# How long workers may take to end before they are killed: a service manager gives half a minute.
+WORKERS_STOP_S = 25.0
+LOOK_S = 0.2
+# A worker that died is started anew after a pause, which doubles with each early death.
 RESPAWN_S = 1.0
+LONGEST_RESPAWN_S = 60.0
+EARLY_S = 30.0
 
 
 class PortTakenError(Exception):
@@ -87,6 +97,8 @@ async def _serve(listener: socket.socket) -> None:
         application,
         http=Connection,
         ws="websockets-sansio",
+        # Pages say nothing, so nobody has to be listened to for long.
+        ws_max_size=MOST_MESSAGE_BYTES,
         interface="asgi3",
         lifespan="on",
         log_config=None,
@@ -128,14 +140,58 @@ def serve_workers(host: str, port: int, workers: int, on_ready: Callable[[], Non
         process.start()
         return process
 
-    running = [start() for _ in range(workers)]
+    places = [WorkerPlace(start) for _ in range(workers)]
     _announce_when_ready(host, port, on_ready)
-    while not stopped.wait(RESPAWN_S):
-        running = [one if one.is_alive() else start() for one in running]
-    for process in running:
+    while not stopped.wait(LOOK_S):
+        for place in places:
+            place.look()
+    end_all([place.process for place in places], WORKERS_STOP_S)
+
+
+class WorkerPlace:
+    """One worker and its successors: who dies early again and again is started ever later."""
+
+    def __init__(
+        self, start: Callable[[], SpawnProcess], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._start = start
+        self._clock = clock
+        self._pause_s = RESPAWN_S
+        self._start_at: float | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self.process = self._start()
+        self._started_at = self._clock()
+        self._start_at = None
+
+    def look(self) -> None:
+        """Start a new worker in place of one that has died, once its pause is over."""
+        now = self._clock()
+        if self._start_at is None and not self.process.is_alive():
+            is_early = now - self._started_at < EARLY_S
+            self._pause_s = min(self._pause_s * 2, LONGEST_RESPAWN_S) if is_early else RESPAWN_S
+            self._start_at = now + self._pause_s
+            logger.error(
+                "a worker died with status %s; another one starts in %.0f s",
+                self.process.exitcode,
+                self._pause_s,
+            )
+        if self._start_at is not None and now >= self._start_at:
+            self._begin()
+
+
+def end_all(processes: Sequence[SpawnProcess], within_s: float) -> None:
+    """Ask processes to end; who has not done so in time is killed."""
+    for process in processes:
         process.terminate()
-    for process in running:
-        process.join()
+    deadline = time.monotonic() + within_s
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.is_alive():
+            logger.error("a worker does not end; it is killed")
+            process.kill()
+            process.join()
 
 
 def _work(host: str, port: int) -> None:

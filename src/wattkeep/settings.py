@@ -7,30 +7,45 @@ import re
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
-import platformdirs
 from django.core.exceptions import ImproperlyConfigured
 
 from wattkeep.backups.rotation import Keep
 from wattkeep.domain.calendar import is_time_zone
+from wattkeep.domain.proxies import parse_networks
+from wattkeep.places import DATABASE_FILE, data_folder
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 
 
+def _text(name: str, default: str = "") -> str:
+    """Return a setting: its variable, or what the file holds that `<name>_FILE` names."""
+    value, path = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
+    if not path:
+        return value or default
+    if value:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: leave one out.")
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8").strip() or default
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name}_FILE={path!r} cannot be read: {error}") from None
+
+
 def _list(name: str, default: str = "") -> list[str]:
-    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+    return [part.strip() for part in _text(name, default).split(",") if part.strip()]
 
 
 def _flag(name: str, *, default: bool = False) -> bool:
-    value = os.environ.get(name, "").strip().lower()
+    value = _text(name).strip().lower()
     if value in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:
         return value in {"1", "true", "yes", "on"} if value else default
     raise ImproperlyConfigured(f"{name}={value!r}: write 1 or 0.")
 
 
 def _number(name: str, default: float) -> float:
-    value = os.environ.get(name, "").strip()
+    value = _text(name).strip()
     try:
         return float(value) if value else default
     except ValueError:
@@ -39,14 +54,12 @@ def _number(name: str, default: float) -> float:
 
 # -- where things are kept --------------------------------------------------------------------
 
-DATA_DIR = Path(
-    os.environ.get("WATTKEEP_DATA_DIR") or platformdirs.user_data_path("wattkeep")
-).expanduser()
+DATA_DIR = data_folder()
 
 
 def _secret_key() -> str:
     """Return the installation's secret, made on the first start and readable by its owner only."""
-    if value := os.environ.get("WATTKEEP_SECRET_KEY"):
+    if value := _text("WATTKEEP_SECRET_KEY"):
         return value
     path = DATA_DIR / "secret-key"
     if not path.exists():
@@ -67,6 +80,10 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+SECRET_KEY_IS_GIVEN = bool(_text("WATTKEEP_SECRET_KEY"))
+# What secrets in the database are encrypted with, the newest first; where none is given, a file in
+# the data folder holds them (`monitoring/keyring.py`).
+ENCRYPTION_KEYS = _text("WATTKEEP_ENCRYPTION_KEYS").replace(",", " ").split()
 
 _sqlite_options: dict[str, Any] = {
     "timeout": 20,
@@ -79,7 +96,7 @@ _sqlite_options: dict[str, Any] = {
 }
 
 # Requests are answered on a few threads that stay (`pages.py`), each with its own connection.
-DATABASE_URL = os.environ.get("WATTKEEP_DATABASE_URL", "")
+DATABASE_URL = _text("WATTKEEP_DATABASE_URL")
 DATABASES: dict[str, Any]
 if DATABASE_URL:
     DATABASES = {
@@ -89,7 +106,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA_DIR / "wattkeep.sqlite3",
+            "NAME": DATA_DIR / DATABASE_FILE,
             "CONN_MAX_AGE": None,
         }
     }
@@ -101,28 +118,46 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # -- who may talk to us -----------------------------------------------------------------------
 
 DEBUG = _flag("WATTKEEP_DEBUG")
-# A monitor on a LAN is reached by whatever name or address the router gave it. Restrict it
-# where it is reachable from outside.
-ALLOWED_HOSTS = _list("WATTKEEP_ALLOWED_HOSTS", "*")
 CSRF_TRUSTED_ORIGINS = _list("WATTKEEP_TRUSTED_ORIGINS")
+# By which address people reach this installation: what links in messages begin with.
+PUBLIC_URL = _text("WATTKEEP_PUBLIC_URL").strip().rstrip("/")
+if PUBLIC_URL and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", PUBLIC_URL):
+    raise ImproperlyConfigured(
+        f"WATTKEEP_PUBLIC_URL={PUBLIC_URL!r}: write an address such as https://energy.example.org."
+    )
+# Names beside those that only this network can have (`domain/hosts.py`). A middleware of ours
+# looks, because Django's list cannot say "any private address".
+ALLOWED_HOSTS = ["*"]
+NAMED_HOSTS = _list("WATTKEEP_ALLOWED_HOSTS") + [
+    host.replace("*.", ".", 1) if host.startswith("*.") else host
+    for url in (*CSRF_TRUSTED_ORIGINS, PUBLIC_URL)
+    if (host := urlsplit(url).hostname)
+]
 CORS_ALLOWED_ORIGINS = _list("WATTKEEP_CORS_ORIGINS", "http://localhost:8000,http://127.0.0.1:8000")
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_CREDENTIALS = True
 
 _behind_tls = _flag("WATTKEEP_BEHIND_TLS")
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _behind_tls
-if _behind_tls:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SECURE_HSTS_SECONDS = 31_536_000
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _behind_tls
+SECURE_HSTS_SECONDS = 31_536_000 if _behind_tls else 0
+try:
+    # Whose X-Forwarded-* is believed (`arrival.py`). A proxy on this machine needs no naming.
+    TRUSTED_PROXIES = parse_networks(
+        _list("WATTKEEP_TRUSTED_PROXIES", "127.0.0.1,::1" if _behind_tls else "")
+    )
+except ValueError as error:
+    raise ImproperlyConfigured(f"WATTKEEP_TRUSTED_PROXIES: {error}") from None
+SESSION_ENGINE = "wattkeep.monitoring.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_COOKIE_SAMESITE = "Lax"
 
 # "closed": only the first account is made on the page (with the code printed in the terminal).
-REGISTRATION = os.environ.get("WATTKEEP_REGISTRATION", "closed")
+REGISTRATION = _text("WATTKEEP_REGISTRATION", "closed")
 if REGISTRATION not in {"open", "closed"}:
     raise ImproperlyConfigured(f"WATTKEEP_REGISTRATION={REGISTRATION!r}: write open or closed.")
 
@@ -149,27 +184,20 @@ DEVICE_RATE_BURST = _number("WATTKEEP_DEVICE_RATE_BURST", 1000)
 HIGH_POWER_W = _number("WATTKEEP_HIGH_POWER_W", 5000)
 # Readings are refused while less than this is free on SQLite's disk; 0 switches that off.
 DISK_RESERVE_MB = _number("WATTKEEP_DISK_RESERVE_MB", 200)
-DISK_RESERVE_IS_CHOSEN = bool(os.environ.get("WATTKEEP_DISK_RESERVE_MB", "").strip())
+DISK_RESERVE_IS_CHOSEN = bool(_text("WATTKEEP_DISK_RESERVE_MB").strip())
 
 # -- backups ----------------------------------------------------------------------------------
 
-_backup_dir = os.environ.get("WATTKEEP_BACKUP_DIR", "")
+_backup_dir = _text("WATTKEEP_BACKUP_DIR")
 BACKUP_DIR = Path(_backup_dir).expanduser() if _backup_dir else None
-BACKUP_PASSPHRASE = os.environ.get("WATTKEEP_BACKUP_PASSPHRASE", "")
+BACKUP_PASSPHRASE = _text("WATTKEEP_BACKUP_PASSPHRASE")
 try:
-    BACKUP_KEEP = Keep.parse(os.environ.get("WATTKEEP_BACKUP_KEEP") or "7d 4w 12m")
+    BACKUP_KEEP = Keep.parse(_text("WATTKEEP_BACKUP_KEEP", "7d 4w 12m"))
 except ValueError as error:
     raise ImproperlyConfigured(f"WATTKEEP_BACKUP_KEEP: {error}") from None
 
 # Off where something else runs the periodic tasks (`wattkeep.tasks`).
 TICKER = _flag("WATTKEEP_TICKER", default=True)
-
-# By which address people reach this installation: what links in messages begin with.
-PUBLIC_URL = os.environ.get("WATTKEEP_PUBLIC_URL", "").strip().rstrip("/")
-if PUBLIC_URL and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", PUBLIC_URL):
-    raise ImproperlyConfigured(
-        f"WATTKEEP_PUBLIC_URL={PUBLIC_URL!r}: write an address such as https://energy.example.org."
-    )
 
 # -- Django -----------------------------------------------------------------------------------
 
@@ -191,7 +219,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "wattkeep.web.middleware.ContentSecurityPolicyMiddleware",
+    "wattkeep.web.middleware.HeadersMiddleware",
+    "wattkeep.web.middleware.HostMiddleware",
     "wattkeep.web.middleware.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -231,7 +260,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 # What a new site starts with; each site's owner can change theirs.
-DEFAULT_SITE_TIME_ZONE = os.environ.get("WATTKEEP_TIME_ZONE", "")
+DEFAULT_SITE_TIME_ZONE = _text("WATTKEEP_TIME_ZONE")
 if DEFAULT_SITE_TIME_ZONE and not is_time_zone(DEFAULT_SITE_TIME_ZONE):
     raise ImproperlyConfigured(
         f"WATTKEEP_TIME_ZONE={DEFAULT_SITE_TIME_ZONE!r}: write a zone such as Europe/Paris."
@@ -280,17 +309,33 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-LOG_LEVEL = os.environ.get("WATTKEEP_LOG_LEVEL", "WARNING").upper()
+LOG_LEVEL = _text("WATTKEEP_LOG_LEVEL", "WARNING").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
     raise ImproperlyConfigured(
         f"WATTKEEP_LOG_LEVEL={LOG_LEVEL!r}: write DEBUG, INFO, WARNING, ERROR or CRITICAL."
     )
+LOG_FORMAT = _text("WATTKEEP_LOG_FORMAT", "text")
+if LOG_FORMAT not in {"text", "json"}:
+    raise ImproperlyConfigured(f"WATTKEEP_LOG_FORMAT={LOG_FORMAT!r}: write text or json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"()": "wattkeep.logs.TextFormatter"},
+        "json": {"()": "wattkeep.logs.JsonFormatter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # Every address that is not there would be a line.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {
+        # Every address that is not there would be a line.
+        "django.request": {"level": "ERROR"},
+        # Django's own handlers would write lines past our formatters.
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        # Below this level they log what they send and receive, passwords and cookies included.
+        **{
+            name: {"level": "WARNING"}
+            for name in ("apprise", "asyncio", "requests", "urllib3", "uvicorn", "websockets")
+        },
+    },
 }

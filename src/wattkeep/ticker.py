@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -42,8 +43,13 @@ SHARE = 0.2
 LONGEST_BREATH_S = 0.25
 # Steps as short as this are taken together.
 SHORT_STEP_S = 0.001
-# How long a stop waits for a step under way.
-PATIENCE_S = 10.0
+# How long a stop waits for the steps under way, all of them together: a service manager kills
+# what has not ended within half a minute.
+PATIENCE_S = 8.0
+# How often a task's lease is renewed while a step of it takes long, and how often at most: a step
+# that hangs is left to another process in the end.
+BEAT_S = HELD_FOR.total_seconds() / 3
+MOST_BEATS = 6 * 60 * 4
 
 
 class Breather:
@@ -82,8 +88,15 @@ class Ticker:
     A task that hangs stops no other one, nor the end of the process.
     """
 
-    def __init__(self, tasks: Sequence[Task], clock: Callable[[], datetime] = timezone.now) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        clock: Callable[[], datetime] = timezone.now,
+        *,
+        beat_s: float = BEAT_S,
+    ) -> None:
         self._tasks = tasks
+        self._beat_s = beat_s
         self._clock = clock
         self._holder = new_holder()
         self._is_stopping = threading.Event()
@@ -102,8 +115,9 @@ class Ticker:
     def stop(self) -> None:
         """End every task after the step it is at; return when that is done, or takes too long."""
         self._is_stopping.set()
+        deadline = time.monotonic() + PATIENCE_S
         for thread in self._threads:
-            thread.join(PATIENCE_S)
+            thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 logger.warning("%s is busy; left alone", thread.name)
 
@@ -118,7 +132,8 @@ class Ticker:
             return False
         error = None
         try:
-            is_done = self._run(task, started)
+            with self._kept(task):
+                is_done = self._run(task, started)
         except Exception as fault:
             if isinstance(fault, DatabaseError):
                 logger.error("%s: %s", task.name, fault)  # noqa: TRY400 - no fault of the code's
@@ -133,6 +148,35 @@ class Ticker:
         else:
             let_go(task.name, self._holder, now)
         return True
+
+    @contextmanager
+    def _kept(self, task: Task) -> Iterator[None]:
+        """Renew a task's lease on a thread for as long as the block takes."""
+        is_over = threading.Event()
+
+        def beat() -> None:
+            try:
+                for _ in range(MOST_BEATS):
+                    if is_over.wait(self._beat_s) or not self._keep(task):
+                        return
+            finally:
+                connection.close()
+
+        heart = threading.Thread(target=beat, name=f"wattkeep-{task.name}-lease", daemon=True)
+        heart.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            heart.join(PATIENCE_S)
+
+    def _keep(self, task: Task) -> bool:
+        """Renew a task's lease; False: somebody else has it now."""
+        try:
+            return keep_lease(task.name, self._holder, self._clock())
+        except DatabaseError as error:
+            logger.warning("%s could not renew its lease: %s", task.name, error)
+            return True
 
     def _run(self, task: Task, now: datetime) -> bool:
         """Run a task to its end; False: it was broken off."""

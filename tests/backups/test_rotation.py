@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattkeep.backups.rotation import Keep, drop_old, file_name, newest, taken_at, to_drop
+from wattkeep.backups.rotation import (
+    Keep,
+    drop_old,
+    file_name,
+    newest,
+    owner_mark,
+    taken_at,
+    to_drop,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 instants = st.sets(
@@ -43,13 +51,16 @@ def test_a_rule_reads_as_it_is_written():
 
 
 def test_other_files_are_left_alone(tmp_path):
-    names = [file_name(NOON - timedelta(days=back)) for back in range(3)]
-    for name in [*names, "wattkeep-holiday.wattkeep", "notes.txt"]:
+    ours, theirs = owner_mark("our key"), owner_mark("their key")
+    names = [file_name(NOON - timedelta(days=back), ours) for back in range(3)]
+    others = [file_name(NOON + timedelta(days=ahead), theirs) for ahead in range(3)]
+    for name in [*names, *others, "wattkeep-holiday.wattkeep", "notes.txt"]:
         (tmp_path / name).write_text("")
 
-    dropped = drop_old(tmp_path, Keep(2, 0, 0))
+    dropped = drop_old(tmp_path, Keep(2, 0, 0), ours)
 
     assert [path.name for path in dropped] == [names[2]]
-    assert len(list(tmp_path.iterdir())) == 4
-    assert newest(tmp_path) == NOON == taken_at(tmp_path / names[0])
-    assert newest(tmp_path / "missing") is None
+    assert len(list(tmp_path.iterdir())) == 7
+    assert newest(tmp_path, ours) == NOON == taken_at(tmp_path / names[0], ours)
+    assert taken_at(tmp_path / names[0], theirs) is None
+    assert newest(tmp_path / "missing", ours) is None

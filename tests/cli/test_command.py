@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from running import PASSWORD, READING, Process, Running, Site, free_port, run
+from running import PASSWORD, READING, Process, Running, Site, free_port, make_installation, run
 from wattkeep import __version__
 
 
@@ -33,10 +33,22 @@ def test_version_and_help_need_no_data_folder(tmp_path):
 def test_data_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").touch()
 
-    line = complaint("user", "list", "--data-dir", tmp_path / "file" / "inside")
+    line = complaint("up", "--data-dir", tmp_path / "file" / "inside")
 
     assert line.startswith("Error: the data folder cannot be used: ")
     assert line.endswith("Choose another with --data-dir.")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("user", "list"), ("device", "list"), ("doctor",), ("storage",), ("secrets", "rotate")],
+    ids=" ".join,
+)
+def test_a_mistyped_data_folder_is_named_and_not_made(tmp_path, words):
+    line = complaint(*words, "--data-dir", tmp_path / "wattkep")
+
+    assert line.startswith(f"Error: there is no installation in {tmp_path / 'wattkep'}.")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_database_that_is_none_is_one_line(tmp_path):
@@ -46,7 +58,7 @@ def test_database_that_is_none_is_one_line(tmp_path):
 
 
 def test_setting_that_makes_no_sense_is_one_line(tmp_path):
-    line = complaint("user", "list", "--data-dir", tmp_path, WATTKEEP_HIGH_POWER_W="much")
+    line = complaint("up", "--data-dir", tmp_path, WATTKEEP_HIGH_POWER_W="much")
 
     assert line == "Error: WATTKEEP_HIGH_POWER_W='much': this must be a number."
 
@@ -69,7 +81,7 @@ def test_data_folder_and_what_is_in_it_belong_to_its_owner_only(tmp_path):
     folder = tmp_path / "data"
     before = os.umask(0o022)
     try:
-        run("user", "list", "--data-dir", folder)
+        make_installation(folder)
     finally:
         os.umask(before)
 

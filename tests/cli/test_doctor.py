@@ -1,10 +1,10 @@
 import json
 
-from running import run
+from running import make_installation, run
 
 
 def test_doctor_prints_words_and_json_and_its_exit_status_tells(tmp_path):
-    run("user", "list", "--data-dir", tmp_path / "data")
+    make_installation(tmp_path / "data")
     (tmp_path / "data/secret-key").chmod(0o644)
 
     words = run("doctor", "--data-dir", tmp_path / "data")
@@ -17,7 +17,7 @@ def test_doctor_prints_words_and_json_and_its_exit_status_tells(tmp_path):
 
 
 def test_doctor_names_a_damaged_database(tmp_path):
-    run("user", "list", "--data-dir", tmp_path)
+    make_installation(tmp_path)
     file = tmp_path / "wattkeep.sqlite3"
     content = bytearray(file.read_bytes())
     content[8192:40960] = bytes(b ^ 0x55 for b in content[8192:40960])

@@ -7,13 +7,14 @@ from contextlib import closing
 import pytest
 
 from ledger.days import DAY, DAY_MS, STEPS, household
-from running import PASSWORD, run
+from running import PASSWORD, make_installation, run
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """Return the folder of an installation with two days of a device in its rows."""
     folder = tmp_path_factory.mktemp("home")
+    make_installation(folder)
     run("user", "add", "ada", "--password-stdin", "--data-dir", folder, stdin=f"{PASSWORD}\n")
     assert run("device", "add", "House", "--user", "ada", "--data-dir", folder).returncode == 0
     timestamps, values = household(200, step_ms=DAY_MS // 100)

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 
 from stored import hear, store
+from wattkeep.backups.rotation import file_name, owner_mark
 from wattkeep.doctor.examination import examine
 from wattkeep.doctor.findings import Level, Machine
 from wattkeep.doctor.secrets_checks import check_exposure
@@ -23,8 +24,9 @@ def healthy(settings, tmp_path, device, monkeypatch):
     settings.DATA_DIR.mkdir(mode=0o700)
     settings.BACKUP_DIR = tmp_path / "backups"
     settings.BACKUP_DIR.mkdir()
-    (settings.BACKUP_DIR / "wattkeep-2026-11-23T020000Z.wattkeep").write_text("")
     settings.SECRET_KEY = "Zk3-vQ9x_7hTfLw2RbYc8NmJp5sGdXaE4uKoViW6tBqC1zHy"
+    backup = file_name(NOW - timedelta(hours=10), owner_mark(settings.SECRET_KEY))
+    (settings.BACKUP_DIR / backup).write_text("")
     store(device, NOW - timedelta(seconds=5))
     hear(device, NOW - timedelta(seconds=5))
     machine = Machine(tmp_path / "proc", tmp_path / "sys")
@@ -65,7 +67,7 @@ def test_debug_and_open_doors_are_named(healthy, settings):
 def test_a_public_address_without_tls_is_named(healthy, settings):
     assert [one.check for one in check_exposure(["93.184.216.34"])] == ["no-tls"]
 
-    settings.SESSION_COOKIE_SECURE = True
+    settings.SESSION_COOKIE_SECURE, settings.NAMED_HOSTS = True, ["*"]
     assert [one.check for one in check_exposure(["93.184.216.34"])] == ["any-host"]
 
 
@@ -113,7 +115,8 @@ def test_a_task_that_fails_and_one_nobody_does_are_named(healthy):
 
 def test_old_missing_and_unset_backups_are_named(healthy, settings):
     (file,) = settings.BACKUP_DIR.iterdir()
-    file.rename(file.with_name("wattkeep-2026-11-01T020000Z.wattkeep"))
+    long_ago = datetime(2026, 11, 1, 2, tzinfo=UTC)
+    file.rename(file.with_name(file_name(long_ago, owner_mark(settings.SECRET_KEY))))
     assert "2026-11-01" in found(healthy)["old-backup"].what
 
     next(settings.BACKUP_DIR.iterdir()).unlink()

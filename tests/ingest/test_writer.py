@@ -325,3 +325,29 @@ def test_there_is_no_room_once_as_much_waits_as_may():
         return before, after
 
     assert asyncio.run(scenario()) == (True, False)
+
+
+class Forgetful(Disk):
+    """A store that says less than it was asked."""
+
+    def commit(self, batches, contacts):
+        return super().commit(batches, contacts)[1:]
+
+
+def test_a_store_that_does_not_say_what_became_of_a_batch_leaves_nobody_waiting(caplog):
+    async def scenario():
+        disk = Forgetful()
+        writer = Writer(disk)
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        found = []
+        for _ in range(2):
+            both = [writer.write(batch(), NOW_MS), writer.write(batch(2), NOW_MS)]
+            async with asyncio.timeout(60):
+                found.append(await asyncio.gather(*both, return_exceptions=True))
+        await writer.drain()
+        return found, disk.is_closed
+
+    found, is_closed = asyncio.run(scenario())
+
+    assert is_closed
+    assert [type(pair[1]) for pair in found] == [StoreUnavailable, StoreUnavailable]

@@ -7,7 +7,7 @@ import pytest
 from django.db.models import F
 
 from ledger.ledgers import arrive, at, forget, hear, note_swap, put, stored, whole
-from running import PASSWORD, run
+from running import PASSWORD, make_installation, run
 from wattkeep.domain.slots import SLOT_MS
 from wattkeep.ledger import folding
 from wattkeep.ledger.rebuild import EventDifference, SlotDifference, compare_device, rebuild_device
@@ -118,6 +118,7 @@ def test_a_device_without_readings_has_nothing_to_differ(device):
 def home(tmp_path_factory):
     """Return the folder of an installation with a device."""
     folder = tmp_path_factory.mktemp("home")
+    make_installation(folder)
     run("user", "add", "ada", "--password-stdin", "--data-dir", folder, stdin=f"{PASSWORD}\n")
     assert run("device", "add", "House", "--user", "ada", "--data-dir", folder).returncode == 0
     return folder

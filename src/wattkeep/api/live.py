@@ -20,6 +20,7 @@ from django.db import Error, connections
 from django.utils import timezone
 
 from wattkeep.api.payloads import VALUES, alert_row, iso
+from wattkeep.arrival import is_welcome_host
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.presence import Status
 from wattkeep.domain.readings import Reading
@@ -88,7 +89,9 @@ class LiveSocket(AsyncWebsocketConsumer):
         """Ignore what pages say: they have nothing to say."""
 
     async def _is_welcome(self, ids: Collection[int]) -> bool:
-        if not ids or not _is_same_origin(self.scope) or self._hub.is_full(MOST_SOCKETS):
+        if not ids or self._hub.is_full(MOST_SOCKETS):
+            return False
+        if not is_welcome_host(self.scope, settings.NAMED_HOSTS) or not _is_same_origin(self.scope):
             return False
         try:
             return bool(await _in_thread(_may_watch, self.scope["headers"], ids))

@@ -18,7 +18,8 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from wattkeep import __version__
 from wattkeep.backups.archive import BackupError, Manifest, extract, writing
-from wattkeep.backups.rotation import file_name
+from wattkeep.backups.rotation import file_name, owner_mark
+from wattkeep.monitoring import keyring
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 
 DATABASE_MEMBER = "database.sqlite3"
 SECRET_MEMBER = "secret-key"  # noqa: S105 - a name
+# What secrets in the database are encrypted with, where that is not made from the secret key.
+KEYS_MEMBER = "encryption-keys"
 SCRATCH = ".backup-"
 # No backup takes so long: a scratch folder that is older was left behind by a power cut.
 STALE_S = 2 * 86_400
 # Sessions are worth nothing elsewhere, and a stolen backup should not hold any.
-LEFT_OUT = frozenset({"django_session", "monitoring_lease"})
+LEFT_OUT = frozenset({"django_session", "usersessions_usersession", "monitoring_lease"})
 
 
 def make_backup(folder: Path, now: datetime, passphrase: str = "") -> Path:
@@ -43,8 +46,12 @@ def make_backup(folder: Path, now: datetime, passphrase: str = "") -> Path:
     Raises:
         BackupError: it could not be written, or what was written is not what was read.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = file_name(now)
+    if not folder.is_dir():
+        raise BackupError(
+            f"there is no folder {folder}. If its disk is mounted and the name is right, make it"
+            " first (mkdir)"
+        )
+    name = file_name(now, owner_mark(settings.SECRET_KEY))
     target = folder / name
     if target.exists():
         raise BackupError(f"{target} exists already")
@@ -60,11 +67,15 @@ def make_backup(folder: Path, now: datetime, passphrase: str = "") -> Path:
         draft = Path(beside) / name
         try:
             with writing(draft, _manifest(now), passphrase) as archive:
+                before = keyring.key_names()
                 _add_database(archive, Path(scratch))
                 archive.add_bytes(SECRET_MEMBER, settings.SECRET_KEY.encode())
+                # Both: the keys may be changed while the database is copied.
+                keys = dict.fromkeys([*keyring.key_names(), *before])
+                archive.add_bytes(KEYS_MEMBER, "\n".join(keys).encode())
             _check(draft, Path(scratch), passphrase)
             draft.rename(target)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, keyring.KeyringError) as error:
             raise BackupError(f"the backup could not be written: {error}") from error
     sync_folder(folder)
     return target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import sqlite3
 import tempfile
@@ -13,7 +14,14 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from wattkeep.backups.archive import COPY_BYTES, PRIVATE, BackupError, extract
-from wattkeep.backups.making import DATABASE_MEMBER, SECRET_MEMBER, check_sqlite, sync_folder
+from wattkeep.backups.making import (
+    DATABASE_MEMBER,
+    KEYS_MEMBER,
+    SECRET_MEMBER,
+    check_sqlite,
+    sync_folder,
+)
+from wattkeep.monitoring import keyring
 
 if TYPE_CHECKING:
     from wattkeep.backups.archive import Manifest
@@ -38,14 +46,13 @@ def restore_backup(path: Path, passphrase: str = "") -> Manifest:
                 f"this backup is of {manifest.database}, this installation uses {connection.vendor}"
             )
         _require_known(manifest)
-        secret = (unpacked / SECRET_MEMBER).read_text(encoding="utf-8")
         if connection.vendor == "sqlite":
             database = unpacked / DATABASE_MEMBER
             _check_sqlite(database, manifest)
-            _place_secret(secret)
+            _place_secrets(unpacked)
             _place_sqlite(database)
         else:
-            _place_secret(secret)
+            _place_secrets(unpacked)
             _load_postgres(unpacked, manifest)
     return manifest
 
@@ -91,10 +98,24 @@ def _check_sqlite(database: Path, manifest: Manifest) -> None:
         db.close()
 
 
+def _place_secrets(unpacked: Path) -> None:
+    """Make the backup's keys this installation's; nothing is encrypted under others yet."""
+    _place_secret((unpacked / SECRET_MEMBER).read_text(encoding="utf-8"))
+    # Backups of earlier versions have no such member: all was made from the secret key.
+    found = unpacked / KEYS_MEMBER
+    names = found.read_text(encoding="ascii").split() if found.exists() else [keyring.DERIVED]
+    if missing := set(names) - set(settings.ENCRYPTION_KEYS) if settings.ENCRYPTION_KEYS else ():
+        raise BackupError(
+            f"WATTKEEP_ENCRYPTION_KEYS lacks {len(missing)} of the keys this backup was made under:"
+            " add them, or unset it to use the backup's."
+        )
+    if not settings.ENCRYPTION_KEYS and names != [keyring.DERIVED]:
+        keyring.write_keys(names)
+
+
 def _place_secret(secret: str) -> None:
-    """Make the backup's secret key this installation's; nothing is encrypted under another yet."""
-    if os.environ.get("WATTKEEP_SECRET_KEY"):
-        if secret != settings.SECRET_KEY:
+    if settings.SECRET_KEY_IS_GIVEN:
+        if not hmac.compare_digest(secret.encode(), settings.SECRET_KEY.encode()):
             raise BackupError(
                 "WATTKEEP_SECRET_KEY is not the one this backup was made under: signed posts and"
                 " notification channels would not work. Set the old one, or unset it to use the"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX = ".wattkeep"
-NAME = re.compile(rf"wattkeep-(\d{{4}}-\d\d-\d\dT\d{{6}}Z){re.escape(SUFFIX)}")
+NAME = re.compile(rf"wattkeep-([0-9a-f]{{8}})-(\d{{4}}-\d\d-\d\dT\d{{6}}Z){re.escape(SUFFIX)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,31 @@ class Keep:
         return cls(counts["d"], counts["w"], counts["m"])
 
 
-def file_name(at: datetime) -> str:
-    """Return the name of a backup taken at an instant."""
-    return f"wattkeep-{at.astimezone(UTC):%Y-%m-%dT%H%M%SZ}{SUFFIX}"
+def owner_mark(secret_key: str) -> str:
+    """Return the mark that an installation's backups bear in their names: 8 hex digits.
+
+    Made from its secret key, which cannot be found from it, so that two installations can use one
+    folder and neither drops the other's backups.
+    """
+    return hmac.digest(secret_key.encode(), b"wattkeep.backups", "sha256").hex()[:8]
 
 
-def taken_at(path: Path) -> datetime | None:
+def file_name(at: datetime, mark: str) -> str:
+    """Return the name of a backup taken at an instant, of the installation with that mark."""
+    return f"wattkeep-{mark}-{at.astimezone(UTC):%Y-%m-%dT%H%M%SZ}{SUFFIX}"
+
+
+def taken_at(path: Path, mark: str) -> datetime | None:
     """Return when a backup was taken, by its name; None for any other file."""
     match = NAME.fullmatch(path.name)
-    return match and datetime.strptime(match[1], "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC)
+    if match is None or match[1] != mark:
+        return None
+    return datetime.strptime(match[2], "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
-def newest(folder: Path) -> datetime | None:
-    """Return when the newest backup in a folder was taken."""
-    return max((at for path in _files(folder) if (at := taken_at(path))), default=None)
+def newest(folder: Path, mark: str) -> datetime | None:
+    """Return when the newest backup of an installation in a folder was taken."""
+    return max((at for path in _files(folder) if (at := taken_at(path, mark))), default=None)
 
 
 def to_drop(instants: Iterable[datetime], keep: Keep) -> set[datetime]:
@@ -75,9 +87,9 @@ def to_drop(instants: Iterable[datetime], keep: Keep) -> set[datetime]:
     return set(ordered) - kept
 
 
-def drop_old(folder: Path, keep: Keep) -> list[Path]:
-    """Delete the backups that no rule keeps and return them; other files are left alone."""
-    by_instant = {at: path for path in _files(folder) if (at := taken_at(path))}
+def drop_old(folder: Path, keep: Keep, mark: str) -> list[Path]:
+    """Delete an installation's backups that no rule keeps and return them, and no other file."""
+    by_instant = {at: path for path in _files(folder) if (at := taken_at(path, mark))}
     dropped = [by_instant[at] for at in sorted(to_drop(by_instant, keep))]
     for path in dropped:
         path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from wattkeep.backups.making import make_backup
-from wattkeep.backups.rotation import drop_old, newest
+from wattkeep.backups.rotation import drop_old, newest, owner_mark
 
 logger = logging.getLogger(__name__)
 
@@ -22,9 +22,10 @@ def backup_if_due(now: datetime) -> None:
     folder = settings.BACKUP_DIR
     if folder is None:
         return
-    last = newest(folder)
+    mark = owner_mark(settings.SECRET_KEY)
+    last = newest(folder, mark)
     if last is not None and now - EVERY < last <= now + MOST_AHEAD:
         return
     path = make_backup(folder, now, settings.BACKUP_PASSPHRASE)
     logger.info("backup written to %s", path)
-    drop_old(folder, settings.BACKUP_KEEP)
+    drop_old(folder, settings.BACKUP_KEEP, mark)

@@ -19,6 +19,7 @@ from wattkeep.cli.import_ import import_
 from wattkeep.cli.ledger import ledger
 from wattkeep.cli.manage import manage
 from wattkeep.cli.replay import replay
+from wattkeep.cli.secrets import secrets
 from wattkeep.cli.sim import sim
 from wattkeep.cli.storage import storage
 from wattkeep.cli.up import serve, up
@@ -51,6 +52,7 @@ for command in (
     restore,
     storage,
     doctor,
+    secrets,
 ):
     wattkeep.add_command(command)
 

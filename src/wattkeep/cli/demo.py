@@ -50,7 +50,7 @@ def demo(port: int, data_dir: Path | None, days: int, no_board: bool) -> None:
     """
     with ExitStack() as stack:
         folder = _fresh_folder(data_dir, stack)
-        open_installation(folder)
+        open_installation(folder, may_be_new=True)
         from wattkeep.monitoring.accounts import create_account
         from wattkeep.monitoring.devices import create_device
         from wattkeep.sim.household import load_sample

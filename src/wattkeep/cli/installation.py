@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 import django
 
+from wattkeep.places import DATABASE_FILE, data_folder
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
@@ -21,14 +23,21 @@ data_dir_option = click.option(
 )
 
 
-def open_installation(data_dir: Path | None, *, up_to_date: bool = True) -> None:
+def open_installation(
+    data_dir: Path | None, *, up_to_date: bool = True, may_be_new: bool = False
+) -> None:
     """Set Django up on `data_dir` and bring its tables up to date, unless they are to stay.
 
+    Only what `may_be_new` makes an installation in a folder that was named with an option: a
+    mistyped one would be taken for an empty one.
+
     Raises:
-        click.ClickException: the folder cannot be used.
+        click.ClickException: the folder cannot be used, or holds no installation.
     """
     if data_dir is not None:
         os.environ["WATTKEEP_DATA_DIR"] = str(data_dir.expanduser().resolve())
+        if not may_be_new:
+            require_installation()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
     # What we make holds password hashes and secrets: nobody else's business.
     os.umask(0o077)
@@ -43,6 +52,22 @@ def open_installation(data_dir: Path | None, *, up_to_date: bool = True) -> None
         ) from error
     if up_to_date:
         migrate()
+
+
+def require_installation() -> None:
+    """Check that there is an installation; of a database server's the server says so.
+
+    Raises:
+        click.ClickException: its database would be made.
+    """
+    if os.environ.get("WATTKEEP_DATABASE_URL") or os.environ.get("WATTKEEP_DATABASE_URL_FILE"):
+        return
+    folder = data_folder()
+    if not (folder / DATABASE_FILE).exists():
+        raise click.ClickException(
+            f"there is no installation in {folder}. Choose another with --data-dir. `wattkeep up`"
+            " makes a new one."
+        )
 
 
 def migrate() -> None:

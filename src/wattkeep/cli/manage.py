@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def manage(data_dir: Path | None, arguments: tuple[str, ...]) -> None:
     """Run one of Django's commands, e.g. `wattkeep manage changepassword ada`."""
-    open_installation(data_dir, up_to_date=False)
+    open_installation(data_dir, up_to_date=False, may_be_new=True)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(["wattkeep manage", *arguments])

@@ -35,7 +35,7 @@ host_option = click.option(
 @data_dir_option
 def up(host: str, port: int, data_dir: Path | None) -> None:
     """Run Wattkeep: bring the tables up to date, then serve pages, API and boards."""
-    open_installation(data_dir)
+    open_installation(data_dir, may_be_new=True)
 
     def announce() -> None:
         click.echo(f"Wattkeep is running at {address(host, port)}")
@@ -57,7 +57,7 @@ def up(host: str, port: int, data_dir: Path | None) -> None:
 @data_dir_option
 def serve(host: str, port: int, workers: int, data_dir: Path | None) -> None:
     """Run Wattkeep in several processes, for PostgreSQL and many devices."""
-    open_installation(data_dir)
+    open_installation(data_dir, may_be_new=True)
 
     def announce() -> None:
         click.echo(f"Wattkeep is running at {address(host, port)} with {workers} workers")

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db.models import Max
 
 from wattkeep.doctor.findings import fault, risk
+from wattkeep.domain.instants import FIRST_MS, from_ms
 from wattkeep.monitoring.models import DeviceBoot, EnergyReading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from wattkeep.doctor.findings import Finding, Machine
 
-BUILT_IN = datetime(2026, 1, 1, tzinfo=UTC)
+BUILT_IN = from_ms(FIRST_MS)
 MOST_AHEAD = timedelta(minutes=5)
 LEAST_FREE_BYTES = 200 * 1024 * 1024
 LEAST_FREE_SHARE = 0.05

@@ -43,7 +43,7 @@ def check_secrets() -> Iterator[Finding]:
 
 
 def _secret_files() -> list[Path]:
-    names = ("secret-key", "wattkeep.sqlite3", "setup-code")
+    names = ("secret-key", "encryption-keys", "wattkeep.sqlite3", "setup-code")
     return [settings.DATA_DIR / name for name in names]
 
 
@@ -71,11 +71,13 @@ def check_exposure(public: Sequence[str] | None = None) -> Iterator[Finding]:
             "Put a proxy with TLS in front, start Wattkeep with --host 127.0.0.1 and set"
             " WATTKEEP_BEHIND_TLS=1; docs/operations.md shows how.",
         )
-    if settings.SESSION_COOKIE_SECURE and "*" in settings.ALLOWED_HOSTS:
+    if "*" in settings.NAMED_HOSTS:
         yield risk(
             "any-host",
-            "Wattkeep is set up to be reached from outside and answers to any host name.",
-            "Set WATTKEEP_ALLOWED_HOSTS to the name people use.",
+            "Wattkeep answers to any host name, so that a stranger's page in somebody's browser can"
+            " reach it by a name of its own.",
+            "Set WATTKEEP_ALLOWED_HOSTS to the name people use. Names of the local network need no"
+            " naming.",
         )
     if settings.REGISTRATION == "open":
         yield risk(

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from wattkeep.backups.rotation import newest
+from wattkeep.backups.rotation import newest, owner_mark
 from wattkeep.doctor.findings import fault, risk
 from wattkeep.monitoring.accounts import awaits_first_account
 from wattkeep.monitoring.models import Device, DeviceBoot, Lease
@@ -114,7 +114,7 @@ def check_backups(now: datetime) -> Iterator[Finding]:
             "Set WATTKEEP_BACKUP_DIR to a folder on another disk.",
         )
         return
-    last = newest(folder)
+    last = newest(folder, owner_mark(settings.SECRET_KEY))
     if last is None or now - last > BACKUP_OLD:
         when = f"is from {last:%Y-%m-%d %H:%M} UTC" if last else "does not exist"
         yield fault(

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+# A machine whose clock says less has no clock that was set: this program is younger than that.
+FIRST_MS = 1_767_225_600_000  # 2026-01-01
 
 
 def to_ms(instant: datetime) -> int:

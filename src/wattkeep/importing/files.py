@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAD_CHARACTERS = 65_536
+# No table has a longer line; one without an end would fill the memory.
+MOST_LINE_CHARACTERS = 1_000_000
+# What is read at once because it has no lines: a few years of hourly statistics are 20 MB.
+MOST_AT_ONCE_CHARACTERS = 64 * 1024 * 1024
 
 
 class ImportFileError(ValueError):
@@ -30,6 +34,33 @@ class OpenFile:
     def position(self) -> int:
         """Return how many bytes on the disk have been read."""
         return self.raw.tell()
+
+    def lines(self) -> Iterator[str]:
+        """Yield the file's lines.
+
+        Raises:
+            ImportFileError: one has no end.
+        """
+        while line := self.text.readline(MOST_LINE_CHARACTERS):
+            if len(line) >= MOST_LINE_CHARACTERS and not line.endswith(("\n", "\r")):
+                raise ImportFileError(
+                    f"a line has more than {MOST_LINE_CHARACTERS:,} characters: this is no table"
+                )
+            yield line
+
+    def all_text(self) -> str:
+        """Return everything that is left of the file.
+
+        Raises:
+            ImportFileError: it is too much to be read at once.
+        """
+        text = self.text.read(MOST_AT_ONCE_CHARACTERS + 1)
+        if len(text) > MOST_AT_ONCE_CHARACTERS:
+            raise ImportFileError(
+                f"it unpacks to more than {MOST_AT_ONCE_CHARACTERS // 1024**2} million characters:"
+                " split it by year"
+            )
+        return text
 
 
 @contextmanager

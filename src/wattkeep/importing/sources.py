@@ -143,9 +143,9 @@ def _home_assistant(path: Path, head: str, options: Options) -> Source:
     """Read such a file at once: an interval an hour is not much, and series stand in any order."""
     with open_text(path) as file:
         if head.lstrip()[0] in "{[":
-            found = statistics.read_json(file.text.read(), options.zone)
+            found = statistics.read_json(file.all_text(), options.zone)
         elif statistics.is_statistics(_titles(head)):
-            found = statistics.read_table(file.text, head.splitlines()[0], options.zone)
+            found = statistics.read_table(file.lines(), head.splitlines()[0], options.zone)
         else:
             raise ImportFileError("neither JSON nor a table with start and sum, state or mean")
     chosen, notes = choose_series(found.statistics, options.series, options.unit)
@@ -163,11 +163,13 @@ def _lines(
 ) -> Iterator[Entry]:
     with open_text(path) as file:
         try:
-            for number, entry in enumerate(read(iter(file.text))):
+            for number, entry in enumerate(read(file.lines())):
                 if watch is not None and number % LINES_A_LOOK == 0:
                     watch(file.position())
                 yield entry
-        except csv.Error as error:
+        except (csv.Error, ImportFileError) as error:
+            if str(error).startswith(path.name):
+                raise
             raise ImportFileError(f"{path.name}: {error}") from error
         if watch is not None:
             watch(file.position())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from wattkeep.domain.instants import FIRST_MS
 from wattkeep.domain.keys import is_signature
 from wattkeep.ingest.batches import Refused
 from wattkeep.ingest.decoding import decode, rejections
@@ -36,6 +37,8 @@ READINGS_A_POST = 100
 UNAVAILABLE = "Readings cannot be stored now; nothing was."
 DISK_ALMOST_FULL = "The disk is almost full; nothing was stored."
 RETRY_DISK_S = 30
+CLOCK_NOT_SET = "The server's clock is not set; nothing was stored."
+RETRY_CLOCK_S = 30
 
 encode = msgspec.json.Encoder().encode
 
@@ -94,6 +97,10 @@ class IngestEndpoint:
         if wait_s := self._limit.wait_s(identity.device_id):
             raise _TryLater(429, "Too many requests from this device.", math.ceil(wait_s))
         now_ms = int(self._clock() * 1000)
+        if now_ms < FIRST_MS:
+            # A machine without a battery for its clock starts in 1970 until it has a network: the
+            # times it would give are wrong for good.
+            raise _TryLater(503, CLOCK_NOT_SET, RETRY_CLOCK_S)
         batch = self._decode(body, identity, now_ms, is_signed=bool(headers.signature))
         self._limit.charge(identity.device_id, batch.size // READINGS_A_POST)
         if self._disk.is_almost_full():

@@ -126,6 +126,14 @@ class KeyCache:
             return None
         return await self._look_up(_Name("prefix", prefix))
 
+    async def ask_database(self) -> None:
+        """Return if the database answers.
+
+        Raises:
+            KeysUnavailable: it does not.
+        """
+        await self._ask(_change_number)
+
     async def _look_up(self, name: _Name) -> Identity | None:
         now = self._clock()
         if now >= self._next_check:
@@ -165,6 +173,13 @@ class KeyCache:
                     found = await self._ask(_identities, list(group))
                 except KeysUnavailable as error:
                     _fail(group.values(), error)
+                    continue
+                except BaseException as error:
+                    # A fault of ours, or the end of the loop: nobody may wait for it for ever.
+                    _fail(group.values(), KeysUnavailable("the key could not be looked up"))
+                    if not isinstance(error, Exception):
+                        raise
+                    logger.exception("keys could not be looked up")
                     continue
                 for name, future in group.items():
                     self._remember(name, found.get(name))

@@ -11,6 +11,7 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from wattkeep.domain.instants import FIRST_MS
 from wattkeep.domain.keys import key_hash
 from wattkeep.ingest.decoding import plain_reading
 
@@ -97,6 +98,8 @@ class PlainPosts:
         if not self._writer.has_room or self._disk.is_almost_full():
             return False
         now_ms = int(self._clock() * 1000)
+        if now_ms < FIRST_MS:
+            return False
         reading = plain_reading(body, device.device_id, now_ms)
         if reading is None or self._limit.wait_s(device.device_id):
             return False

@@ -74,6 +74,7 @@ class Writer:
         self._contacts: dict[int, int] = {}
         self._contact_ms: dict[int, int] = {}
         self._is_busy = False
+        self._is_hanging = False
         self._alarm: asyncio.TimerHandle | None = None
         self._idle: list[asyncio.Future[None]] = []
         self._thread = WorkThread("wattkeep-writer")
@@ -102,6 +103,11 @@ class Writer:
     def has_room(self) -> bool:
         """Whether one more reading may wait."""
         return self._waiting_readings + len(self._arriving) < MOST_WAITING_READINGS
+
+    @property
+    def is_taking(self) -> bool:
+        """Whether readings that arrive now will be committed, as far as can be seen."""
+        return self.has_room and not self._is_hanging
 
     def write_arriving(self, reading: Reading, now_ms: int, answer: Answer) -> None:
         """Have a reading that arrives at `now_ms` written, then `answer` called.
@@ -175,11 +181,19 @@ class Writer:
     ) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        if isinstance(result, Exception):
-            self._refuse(group, contacts, result)
-        else:
-            self._acknowledge(group, result)
-        self._begin_commit()
+        self._is_hanging = False
+        try:
+            if isinstance(result, Exception):
+                self._refuse(group, contacts, result)
+            else:
+                self._acknowledge(group, result)
+        finally:
+            # Whatever went wrong in telling: those who wait get their commit, and nobody of this
+            # group waits for an answer for ever.
+            for future in group.futures:
+                if not future.done():
+                    future.set_exception(StoreUnavailable("internal error"))
+            self._begin_commit()
 
     def _set_alarm(self) -> None:
         loop = asyncio.get_running_loop()
@@ -187,6 +201,7 @@ class Writer:
 
     def _refuse_waiting(self) -> None:
         """As long as a commit hangs, refuse whoever waits behind it."""
+        self._is_hanging = True
         while self._waiting or self._arriving:
             self._refuse(self._take_group(), [], StoreUnavailable("a commit hangs"))
         self._set_alarm()

@@ -1,37 +1,32 @@
-"""Secrets in the database: encrypted under the installation's own, which is not in it."""
+"""Secrets in the database: encrypted under the installation's own keys, which are not in it."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
+from cryptography.fernet import InvalidToken
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
+from wattkeep.monitoring import keyring
 
 
 class SecretUnreadableError(Exception):
-    """A stored secret was encrypted under another installation's secret key."""
+    """A stored secret was encrypted under another installation's keys."""
 
 
 def encrypt(secret: bytes) -> bytes:
     """Return `secret` as it may be stored."""
-    return _fernet().encrypt(secret)
+    return keyring.fernet().encrypt(secret)
 
 
 def decrypt(stored: bytes | memoryview) -> bytes:
     """Return what `encrypt` was given.
 
     Raises:
-        SecretUnreadableError: the installation's secret key is another one now.
+        SecretUnreadableError: none of the installation's keys is the one it was stored under.
     """
     try:
-        return _fernet().decrypt(bytes(stored))
-    except InvalidToken:
+        return keyring.fernet().decrypt(bytes(stored))
+    except (InvalidToken, keyring.KeyringError) as error:
+        if isinstance(error, keyring.KeyringError):
+            raise SecretUnreadableError(f"A stored secret cannot be read: {error}") from None
         raise SecretUnreadableError(
             "A stored secret cannot be read: the secret key is not the one it was written under."
         ) from None
-
-
-def _fernet() -> Fernet:
-    digest = hashlib.sha256(b"wattkeep.secrets:" + settings.SECRET_KEY.encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(digest))
