@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
@@ -22,6 +23,7 @@ from wattkeep.api.live import LiveSocket, Lookout
 from wattkeep.arrival import arrived
 from wattkeep.bodies import Bodies
 from wattkeep.ingest.batches import Refused
+from wattkeep.ingest.counts import IngestCounts
 from wattkeep.ingest.endpoint import PATHS, Gone, IngestEndpoint, send_json
 from wattkeep.ingest.keys import KeyCache
 from wattkeep.ingest.limits import RateLimit
@@ -31,6 +33,8 @@ from wattkeep.ingest.writer import Writer
 from wattkeep.ledger.disk import DiskGuard
 from wattkeep.live.hub import Hub
 from wattkeep.logs import request_id
+from wattkeep.metrics.endpoint import PATH as METRICS_PATH
+from wattkeep.metrics.endpoint import Metrics, PageCounts
 from wattkeep.readiness import Readiness
 from wattkeep.tasks import TASKS
 from wattkeep.tether import tether_to_parent
@@ -63,10 +67,12 @@ class Application:
         self._hub = Hub()
         self._lookout = Lookout(self._hub)
         self._live_socket = LiveSocket.as_asgi(hub=self._hub, lookout=self._lookout)
-        self._writer = Writer(open_store(), after_commit=self._after_commit)
+        counts, self._page_counts = IngestCounts(), PageCounts()
+        self._writer = Writer(open_store(), after_commit=self._after_commit, counts=counts)
+        self._metrics = Metrics(counts, self._page_counts, self._gauges)
         keys, disk = KeyCache(), DiskGuard()
         limit = RateLimit(settings.DEVICE_RATE_PER_S, settings.DEVICE_RATE_BURST)
-        self._ingest = IngestEndpoint(keys, self._writer, limit, disk)
+        self._ingest = IngestEndpoint(keys, self._writer, limit, disk, counts=counts)
         self.plain_posts = PlainPosts(keys, self._writer, limit, disk)
         self._readiness = Readiness(keys, self._writer, disk)
         self._ticker = Ticker(TASKS if settings.TICKER else ())
@@ -83,6 +89,8 @@ class Application:
                 await send_json(send, 200, {"status": "ok"}, [])
             elif scope["path"] == "/readyz":
                 await send_json(send, *await self._readiness.answer(), [])
+            elif scope["path"] == METRICS_PATH:
+                await self._metrics(scope, send)
             else:
                 await self._answer_page(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -96,6 +104,14 @@ class Application:
             await self._live(receive, send)
         else:
             raise ValueError(f"Wattkeep does not speak {scope['type']}.")
+
+    def _gauges(self) -> dict[str, float]:
+        return {
+            "wattkeep_waiting_readings": self._writer.waiting,
+            "wattkeep_alerts_waiting_readings": self._watch.waiting,
+            "wattkeep_waiting_pages": self._pages_waiting,
+            "wattkeep_open_sockets": self._hub.open_count,
+        }
 
     def _after_commit(self, readings: Sequence[Reading]) -> None:
         self._hub.publish(readings)
@@ -120,12 +136,14 @@ class Application:
             await send_json(send, 503, {"error": "Too many requests wait."}, [RETRY_SOON])
             return
         self._pages_waiting += 1
+        begun_s = time.perf_counter()
         answer = HeldAnswer(send)
         try:
             async with self._page_turns:
                 await self._pages(scope, _again(body, receive), answer.take)
         finally:
             self._pages_waiting -= 1
+            self._page_counts.note(answer.status, time.perf_counter() - begun_s)
         await answer.let_go()
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -138,12 +156,14 @@ class Application:
                 _collect_less_garbage()
                 sys.setswitchinterval(SWITCH_S)
                 self._ticker.start()
+                self._metrics.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 self._lookout.stop()
                 await asyncio.to_thread(self._ticker.stop)
                 await self._writer.drain()
                 self._watch.close()
+                self._metrics.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

@@ -26,6 +26,7 @@ IDLE_S = 75
 MOST_HELD_BYTES = 64 * 1024
 # How much may come in a row that neither ends a head nor belongs to a body.
 MOST_DULL_BYTES = 64 * 1024
+CLOSE = b"connection: close\r\n"
 
 
 class Connection(HttpToolsProtocol):
@@ -45,6 +46,7 @@ class Connection(HttpToolsProtocol):
         self._held = b""
         self._is_writing = False
         self._ends_after_answer = False
+        self._is_leaving = False
         self._is_reading_general = False
         self._has_moved_on = False
         self._dull_bytes = 0
@@ -93,6 +95,16 @@ class Connection(HttpToolsProtocol):
         else:
             super().shutdown()
 
+    def leave(self) -> None:
+        """Close after the next answer, which says so: its request may be on the way already."""
+        self._is_leaving = True
+        self._tell_of_leaving()
+
+    def _tell_of_leaving(self) -> None:
+        cycle: Any = self.cycle
+        if self._is_leaving and cycle is not None and not cycle.response_started:
+            cycle.keep_alive = False
+
     # -- the short way -----------------------------------------------------------------------
 
     def _take_plain(self, data: bytes) -> bool:
@@ -126,12 +138,13 @@ class Connection(HttpToolsProtocol):
             return
         headers = self.server_state.default_headers
         date = headers[0][1] if headers else b""
+        is_last = self._is_leaving and not self._held
         if reading is None:
-            self.transport.write(_unavailable(date))
+            self.transport.write(_unavailable(date, is_last=is_last))
         else:
             body = plain_success(reading.timestamp_ms)
-            self.transport.write(_created(date, len(body)) + body)
-        if self._ends_after_answer:
+            self.transport.write(_created(date, len(body), is_last=is_last) + body)
+        if is_last or self._ends_after_answer:
             self.transport.close()
         elif self._held:
             self.flow.resume_reading()
@@ -167,6 +180,7 @@ class Connection(HttpToolsProtocol):
         """Note that a head has ended."""
         self._has_moved_on = True
         super().on_headers_complete()
+        self._tell_of_leaving()
 
     def on_body(self, body: bytes) -> None:
         """Note that a body goes on."""
@@ -199,16 +213,17 @@ class Connection(HttpToolsProtocol):
 
 
 @lru_cache(8)
-def _created(date: bytes, length: int) -> bytes:
+def _created(date: bytes, length: int, *, is_last: bool) -> bytes:
     return (
         b"HTTP/1.1 201 Created\r\ndate: %b\r\ncontent-type: application/json\r\n"
-        b"content-length: %d\r\n\r\n" % (date, length)
+        b"content-length: %d\r\n%b\r\n" % (date, length, CLOSE if is_last else b"")
     )
 
 
-def _unavailable(date: bytes) -> bytes:
+def _unavailable(date: bytes, *, is_last: bool) -> bytes:
     body = encode({"error": UNAVAILABLE})
     return (
         b"HTTP/1.1 503 Service Unavailable\r\ndate: %b\r\ncontent-type: application/json\r\n"
-        b"content-length: %d\r\nretry-after: %d\r\n\r\n%b" % (date, len(body), RETRY_STORE_S, body)
+        b"content-length: %d\r\nretry-after: %d\r\n%b\r\n%b"
+        % (date, len(body), RETRY_STORE_S, CLOSE if is_last else b"", body)
     )

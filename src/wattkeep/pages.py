@@ -32,9 +32,12 @@ class HeldAnswer:
         self._send = send
         self._held: list[Any] = []
         self._bytes = 0
+        # 0 until there is one.
+        self.status = 0
 
     async def take(self, message: Any) -> None:
         """Take what the application sends."""
+        self.status = message.get("status", self.status)
         self._held.append(message)
         self._bytes += len(message.get("body", b""))
         if self._bytes > MOST_HELD_BYTES:

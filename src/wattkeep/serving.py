@@ -1,43 +1,47 @@
-"""The HTTP server around the application, in one process or several, until SIGINT or SIGTERM."""
+"""The HTTP server around the application in one process, until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import multiprocessing
-import os
+import ctypes
 import resource
 import signal
 import socket
+import struct
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
 
-from wattkeep.tether import PARENT_VARIABLE
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from multiprocessing.context import SpawnProcess
-
-logger = logging.getLogger(__name__)
+    from collections.abc import Callable, Iterator
 
 READY_POLL_S = 0.02
 BACKLOG = 1024
 MOST_MESSAGE_BYTES = 4096
-STOP_SIGNALS = signal.SIGINT, signal.SIGTERM
 # How long requests that are under way may take once the server is asked to stop.
 STOP_S = 10
-# How long workers may take to end before they are killed: a service manager gives half a minute.
-WORKERS_STOP_S = 25.0
-LOOK_S = 0.2
-# A worker that died is started anew after a pause, which doubles with each early death.
-RESPAWN_S = 1.0
-LONGEST_RESPAWN_S = 60.0
-EARLY_S = 30.0
+# How long connections are kept for one more request, whose answer says that it was the last. Boards
+# post every 10 seconds; a proxy must not keep idle ones for longer (deploy/nginx.conf).
+LINGER_S = 12.0
+LINGER_POLL_S = 0.1
+# What a connection needs to be made once its first packet was let in.
+HANDSHAKE_S = 0.5
+# Told to a worker whose successor takes connections from the same listener already.
+RETIRE_SIGNAL = signal.SIGUSR1
+# Lets every packet through but those that ask for a new connection: SYN, the second of the flags
+# in the 14th byte of a TCP header. Lines of a classic BPF program: code, jumps, operand.
+_ALL_BUT_SYN = (
+    (0x30, 0, 0, 13),  # load that byte
+    (0x54, 0, 0, 0x02),  # and
+    (0x15, 0, 1, 0x02),  # is it set?
+    (0x06, 0, 0, 0),  # drop
+    (0x06, 0, 0, 0xFFFF_FFFF),  # keep
+)
+_SO_ATTACH_FILTER = 26
 
 
 class PortTakenError(Exception):
@@ -65,29 +69,111 @@ def allow_many_connections() -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, ended by signals that the event loop hears."""
+    """uvicorn's server, ended by signals that the event loop hears.
+
+    SIGINT ends it at once. With `lingers`, SIGTERM and RETIRE_SIGNAL end it without a request lost:
+    nobody is refused whom the kernel has let in, and kept connections are closed with an answer.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, on_started: Callable[[], None], *, lingers: bool
+    ) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+        self._may_linger = lingers
+        self._lingers = False
+        self._has_successor = False
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGINT and SIGTERM, and end like a program that was asked to."""
-
-        def stop() -> None:
-            self.should_exit = True
-
+        """Stop at SIGINT, SIGTERM and RETIRE_SIGNAL, and end like a program that was asked to."""
         loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(signal.SIGINT, self._stop)
+        loop.add_signal_handler(signal.SIGTERM, self._stop_politely)
+        if self._may_linger:
+            loop.add_signal_handler(RETIRE_SIGNAL, self._retire)
+            # A terminal that closes tells all of its processes; what follows is the parent's word.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         yield
+
+    def _stop(self) -> None:
+        self.should_exit = True
+        self._lingers = False
+
+    def _stop_politely(self) -> None:
+        # Asked again, it hurries.
+        self._lingers = self._may_linger and not self.should_exit
+        self.should_exit = True
+
+    def _retire(self) -> None:
+        self._has_successor = True
+        self._stop_politely()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no new connections; end those there are."""
+        if self._lingers:
+            await self._linger(sockets or [])
+        await super().shutdown(sockets)
+
+    async def _linger(self, sockets: list[socket.socket]) -> None:
+        if not self._has_successor:
+            # Whoever is in the listener's queue when it closes would be reset.
+            for sock in sockets:
+                refuse_newcomers(sock)
+            await asyncio.sleep(HANDSHAKE_S)
+        for server in self.servers:
+            server.close()
+        for sock in sockets:
+            sock.close()
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + LINGER_S
+        # Again and again: some become known only now, others are WebSockets by now.
+        while self._lingers and loop.time() < until_s:
+            for connection in list(self.server_state.connections):
+                leave = getattr(connection, "leave", connection.shutdown)
+                leave()
+            await asyncio.sleep(LINGER_POLL_S)
+            await self.on_tick(0)  # keeps the answers' date
+            if not self.server_state.connections:
+                break
+
+
+def refuse_newcomers(listener: socket.socket) -> None:
+    """Let the kernel answer no new connections here; those under way come through.
+
+    Their clients ask again after a second, and find another listener or none.
+    """
+    code = b"".join(struct.pack("HBBI", *line) for line in _ALL_BUT_SYN)
+    kept = ctypes.create_string_buffer(code)
+    program = struct.pack("HL", len(_ALL_BUT_SYN), ctypes.addressof(kept))
+    with suppress(OSError):  # not Linux
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 def serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
     """Serve in this process; `on_ready` is called on a thread once connections are taken."""
-    with _listen(host, port) as listener:
-        _announce_when_ready(host, port, on_ready)
-        uvloop.run(_serve(listener))
+    with listen(host, port) as listener:
+        announce_when_ready(host, port, on_ready)
+        uvloop.run(run_server(listener))
 
 
-async def _serve(listener: socket.socket) -> None:
+def _say_nothing() -> None:
+    pass
+
+
+async def run_server(
+    listener: socket.socket, on_started: Callable[[], None] = _say_nothing, *, lingers: bool = False
+) -> None:
+    """Serve connections to `listener` until a signal comes; then close it.
+
+    `on_started` is called once connections are taken. `lingers`: see `LINGER_S`.
+    """
     from wattkeep.asgi import application  # sets Django up, before anything imports models
 
     # isort: split
@@ -109,10 +195,11 @@ async def _serve(listener: socket.socket) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=STOP_S,
     )
-    await _Server(config).serve([listener])
+    await _Server(config, on_started, lingers=lingers).serve([listener])
 
 
-def _listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a socket bound to the address; `shared`: others of ours may have it too."""
     family, kind, proto, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -125,81 +212,8 @@ def _listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return listener
 
 
-def serve_workers(host: str, port: int, workers: int, on_ready: Callable[[], None]) -> None:
-    """Serve in `workers` processes that share the port; one that dies is started anew."""
-    # Without us nobody would restart or end them, and they would keep the port.
-    os.environ[PARENT_VARIABLE] = str(os.getpid())
-    # Forking would hand every worker this process's database connections and threads.
-    context = multiprocessing.get_context("spawn")
-    stopped = threading.Event()
-    for number in STOP_SIGNALS:
-        signal.signal(number, lambda *_: stopped.set())
-
-    def start() -> SpawnProcess:
-        process = context.Process(target=_work, args=(host, port), name="wattkeep-worker")
-        process.start()
-        return process
-
-    places = [WorkerPlace(start) for _ in range(workers)]
-    _announce_when_ready(host, port, on_ready)
-    while not stopped.wait(LOOK_S):
-        for place in places:
-            place.look()
-    end_all([place.process for place in places], WORKERS_STOP_S)
-
-
-class WorkerPlace:
-    """One worker and its successors: who dies early again and again is started ever later."""
-
-    def __init__(
-        self, start: Callable[[], SpawnProcess], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._start = start
-        self._clock = clock
-        self._pause_s = RESPAWN_S
-        self._start_at: float | None = None
-        self._begin()
-
-    def _begin(self) -> None:
-        self.process = self._start()
-        self._started_at = self._clock()
-        self._start_at = None
-
-    def look(self) -> None:
-        """Start a new worker in place of one that has died, once its pause is over."""
-        now = self._clock()
-        if self._start_at is None and not self.process.is_alive():
-            is_early = now - self._started_at < EARLY_S
-            self._pause_s = min(self._pause_s * 2, LONGEST_RESPAWN_S) if is_early else RESPAWN_S
-            self._start_at = now + self._pause_s
-            logger.error(
-                "a worker died with status %s; another one starts in %.0f s",
-                self.process.exitcode,
-                self._pause_s,
-            )
-        if self._start_at is not None and now >= self._start_at:
-            self._begin()
-
-
-def end_all(processes: Sequence[SpawnProcess], within_s: float) -> None:
-    """Ask processes to end; who has not done so in time is killed."""
-    for process in processes:
-        process.terminate()
-    deadline = time.monotonic() + within_s
-    for process in processes:
-        process.join(max(0.0, deadline - time.monotonic()))
-        if process.is_alive():
-            logger.error("a worker does not end; it is killed")
-            process.kill()
-            process.join()
-
-
-def _work(host: str, port: int) -> None:
-    with _listen(host, port, shared=True) as listener:
-        uvloop.run(_serve(listener))
-
-
-def _announce_when_ready(host: str, port: int, on_ready: Callable[[], None]) -> None:
+def announce_when_ready(host: str, port: int, on_ready: Callable[[], None]) -> None:
+    """Call `on_ready`, on a thread, as soon as somebody answers at the address."""
     target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
 
     def wait() -> None:

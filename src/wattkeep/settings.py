@@ -222,7 +222,7 @@ MIDDLEWARE = [
     "wattkeep.web.middleware.HeadersMiddleware",
     "wattkeep.web.middleware.HostMiddleware",
     "wattkeep.web.middleware.StaticFilesMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "wattkeep.monitoring.sessions.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -308,6 +308,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
+
+# Without one, only the machine itself may read /metrics.
+METRICS_TOKEN = _text("WATTKEEP_METRICS_TOKEN")
 
 LOG_LEVEL = _text("WATTKEEP_LOG_LEVEL", "WARNING").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:

@@ -18,17 +18,15 @@ from wattkeep.monitoring.models import Device
 
 pytestmark = pytest.mark.django_db
 
+# Several at once: each takes all pages.
 NAMES = {
-    "formula": "=cmd|' /C calc'!A0",
-    "formula with plus": '+HYPERLINK("http://evil.example","x")',
-    "script": "<script>alert(1)</script>",
-    "attribute": "\"><img src=x onerror=alert(1)>'",
-    "end of a script": "</script></title><svg/onload=alert(1)>",
-    "right to left": "\u202egnp.exe\u202c\u2066\u200f",
-    "header": "a\r\nSet-Cookie: evil=1\r\n\r\n<html>",
-    "template": "{{ 7|add:7 }}{% now 'Y' %}%(name)s{0}%s",
-    "path": "../../../../etc/passwd\x7f",
-    "long": "W" * 100,
+    "formula, script": (
+        "=cmd|' /C calc'!A0<script>alert(1)</script>\"><img src=x onerror=alert(1)>'"
+    ),
+    "header, direction": (
+        "+a\r\nSet-Cookie: evil=1\r\n\r\n<svg/onload=alert(1)>\u202egnp.exe\u202c\u2066"
+    ),
+    "template, path": "{{ 7|add:7 }}{% now 'Y' %}%(name)s{0}%s/../../etc/passwd\x7f" + "W" * 50,
 }
 ALIVE = re.compile(r"<script>alert|<img src=x|<svg/onload|onerror=alert\(1\)>", re.IGNORECASE)
 HERE = {"device_id", "site_id", "rule_id", "alert_id", "channel_id"}

@@ -10,8 +10,6 @@ import pytest
 
 from running import PASSWORD, READING, Running, Site
 
-PERMISSIONS = "camera=(), "
-
 
 def ask(server, path="/login/", method="GET", body=None, **headers):
     """Ask with headers as they are given; return the status, the headers and the body."""
@@ -24,7 +22,7 @@ def ask(server, path="/login/", method="GET", body=None, **headers):
             line.putheader("Content-Length", str(len(body)))
         line.endheaders(body)
         answer = line.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read()
+        return answer.status, answer.headers, answer.read()
     finally:
         line.close()
 

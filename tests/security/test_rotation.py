@@ -2,9 +2,11 @@
 
 import stat
 from contextlib import suppress
+from itertools import chain
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
+from django.db import connection
 
 from alerts.telling import make_channel
 from wattkeep.alerts.notify_channels import address_of
@@ -165,3 +167,19 @@ def test_keys_from_the_environment_are_used_and_none_is_written(keys, settings, 
     settings.ENCRYPTION_KEYS = [new]
     assert readable(keys)
     assert list(data.iterdir()) == []
+
+
+def test_no_column_of_secrets_is_forgotten(keys):
+    """What looks encrypted in any table is under the new key afterwards."""
+    rotate(at_once)
+    newest = keyring.newest()
+    seen = 0
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT * FROM "{table}"')
+            for value in chain.from_iterable(cursor.fetchall()):
+                raw = value.encode() if isinstance(value, str) else value
+                for token in rotation.TOKEN.findall(raw) if isinstance(raw, bytes) else ():
+                    assert newest.decrypt(token)
+                    seen += 1
+    assert seen == 4

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
-from django.contrib.auth import authenticate, get_user, get_user_model, hashers
+from django.contrib.auth import get_user, get_user_model, hashers
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.test import Client, RequestFactory
@@ -29,6 +29,8 @@ from wattkeep.monitoring.models import Device
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CHANNEL = "mailtos://bot:tulip-harbour-31@mail.example.org?to=ada@example.org"
+# What the program itself writes into every installation.
+SAME_EVERYWHERE = {"auth_permission", "django_content_type", "django_migrations"}
 PIECE = re.compile(r"[A-Za-z0-9_.:$+/=-]{4,}")
 
 
@@ -64,6 +66,8 @@ def stolen_values():
     values = set()
     tables = thief.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     for (table,) in tables:
+        if table.decode() in SAME_EVERYWHERE:
+            continue
         for row in thief.execute(f'SELECT * FROM "{table.decode()}"'):
             values |= {value for value in row if isinstance(value, bytes) and value}
     thief.close()
@@ -116,16 +120,19 @@ def test_no_secret_stands_in_it(secrets):
 def test_nothing_in_it_opens_anything(secrets, settings):
     # As good as they are, the right ones open.
     assert identify(key=secrets["device key"])
-    assert authenticate(username="owner", password=PASSWORD)
     found = candidates(stolen_values())
+    # Neither authenticate nor check_password: they make up for what a quick hash saves.
+    hasher = hashers.PBKDF2PasswordHasher()
     users = list(get_user_model().objects.all())
+    assert all(hasher.verify(PASSWORD, user.password) for user in users)
     device = Device.objects.get(name="House")
     opened = []
 
+    print(len(found), "things were tried")
     for one in found:
         if identify(key=one):
             opened.append(("device key", one))
-        if any(hashers.check_password(one, user.password) for user in users):
+        if any(hasher.verify(one, user.password) for user in users):
             opened.append(("password", one))
         try:
             read(one)
@@ -134,7 +141,7 @@ def test_nothing_in_it_opens_anything(secrets, settings):
             pass
     store = import_module(settings.SESSION_ENGINE).SessionStore
     for one in (one for one in found if len(one) <= 64):
-        if get_user(SimpleNamespace(session=store(one))).is_authenticated:
+        if get_user(SimpleNamespace(session=store.of_cookie(one))).is_authenticated:
             opened.append(("session", one))
         if is_token(one):
             opened.append(("token", one))

@@ -78,6 +78,11 @@ class Watch:
                 self._take(device_id, list(run))
         self._work()
 
+    @property
+    def waiting(self) -> int:
+        """How many readings wait to be judged."""
+        return self._waiting_count
+
     def close(self) -> None:
         """Judge what waits, then stop."""
         self._thread.submit(connection.close)

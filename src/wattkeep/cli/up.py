@@ -72,20 +72,27 @@ def run_server(
     """Serve until Ctrl-C, in this process, or in `workers` others.
 
     Raises:
-        click.ClickException: the port is taken.
+        click.ClickException: the port is taken, or workers do not start.
     """
     from django.db import connections
 
-    from wattkeep import serving
+    from wattkeep import server_workers, serving
+    from wattkeep.service_manager import tell_ready
+
+    def announce() -> None:
+        on_ready()
+        tell_ready()
 
     try:
         serving.check_port(host, port)
         serving.allow_many_connections()
         if workers is None:
-            serving.serve(host, port, on_ready)
+            serving.serve(host, port, announce)
         else:
             connections.close_all()
-            serving.serve_workers(host, port, workers, on_ready)
+            server_workers.serve_workers(host, port, workers, announce)
+    except server_workers.FalseStartError as error:
+        raise click.ClickException(f"{error}; the log above says why.") from error
     except serving.PortTakenError as error:
         raise click.ClickException(f"{error}. Choose another with --port or --host.") from error
 

@@ -11,6 +11,7 @@ import msgspec
 from wattkeep.domain.instants import FIRST_MS
 from wattkeep.domain.keys import is_signature
 from wattkeep.ingest.batches import Refused
+from wattkeep.ingest.counts import IngestCounts
 from wattkeep.ingest.decoding import decode, rejections
 from wattkeep.ingest.keys import KeysUnavailable
 from wattkeep.ingest.stores import StoreUnavailable
@@ -39,6 +40,8 @@ DISK_ALMOST_FULL = "The disk is almost full; nothing was stored."
 RETRY_DISK_S = 30
 CLOCK_NOT_SET = "The server's clock is not set; nothing was stored."
 RETRY_CLOCK_S = 30
+# What refusals are counted under.
+REASONS = {400: "body", 401: "key", 405: "method", 413: "size", 415: "type"}
 
 encode = msgspec.json.Encoder().encode
 
@@ -52,14 +55,17 @@ class Gone(Exception):  # noqa: N818 - nobody is left to answer
 class IngestEndpoint:
     """Authenticates, decodes, has it written, and only then says 201."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a post needs
         self,
         keys: KeyCache,
         writer: Writer,
         limit: RateLimit,
         disk: DiskGuard,
         clock: Callable[[], float] = time.time,
+        *,
+        counts: IngestCounts | None = None,
     ) -> None:
+        self._counts = counts or IngestCounts()
         self._keys = keys
         self._writer = writer
         self._limit = limit
@@ -69,18 +75,22 @@ class IngestEndpoint:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, as docs/api.md lists the answers."""
         headers: list[Header] = []
+        reason = ""
+        begun_s = time.perf_counter()
         try:
             status, body = await self._answer(scope, receive)
         except Gone:
             return
         except Refused as refusal:
             status, body = refusal.status, refusal.body
+            reason = REASONS.get(status, "other")
             if status == 405:  # noqa: PLR2004
                 headers.append((b"allow", b"POST"))
         except _TryLater as later:
-            status, body = later.status, {"error": str(later)}
+            status, body, reason = later.status, {"error": str(later)}, later.reason
             headers.append((b"retry-after", b"%d" % later.after_s))
         await send_json(send, status, body, headers)
+        self._counts.note_post(status, time.perf_counter() - begun_s, reason)
 
     async def _answer(self, scope: Message, receive: Receive) -> tuple[int, dict[str, Any]]:
         if scope["method"] != "POST":
@@ -95,22 +105,23 @@ class IngestEndpoint:
         ):
             raise Refused(401, {"error": "Invalid signature"})
         if wait_s := self._limit.wait_s(identity.device_id):
-            raise _TryLater(429, "Too many requests from this device.", math.ceil(wait_s))
+            raise _TryLater(429, "Too many requests from this device.", math.ceil(wait_s), "rate")
         now_ms = int(self._clock() * 1000)
         if now_ms < FIRST_MS:
             # A machine without a battery for its clock starts in 1970 until it has a network: the
             # times it would give are wrong for good.
-            raise _TryLater(503, CLOCK_NOT_SET, RETRY_CLOCK_S)
+            raise _TryLater(503, CLOCK_NOT_SET, RETRY_CLOCK_S, "clock")
         batch = self._decode(body, identity, now_ms, is_signed=bool(headers.signature))
         self._limit.charge(identity.device_id, batch.size // READINGS_A_POST)
         if self._disk.is_almost_full():
             # The board is there, and its page may say so: a contact takes no more room each time.
             self._writer.note_contact(identity.device_id, now_ms)
-            raise _TryLater(503, DISK_ALMOST_FULL, RETRY_DISK_S)
+            raise _TryLater(503, DISK_ALMOST_FULL, RETRY_DISK_S, "disk")
         try:
             stored = await self._writer.write(batch, now_ms)
         except StoreUnavailable:
-            raise _TryLater(503, UNAVAILABLE, RETRY_STORE_S) from None
+            raise _TryLater(503, UNAVAILABLE, RETRY_STORE_S, "store") from None
+        self._counts.rejected += len(batch.rejected)
         return 201, _success(batch, stored, identity, now_ms)
 
     async def _identify(self, headers: _Headers) -> Identity:
@@ -123,7 +134,7 @@ class IngestEndpoint:
             else:
                 identity = await self._keys.of_key(headers.key.decode("latin-1"))
         except KeysUnavailable:
-            raise _TryLater(503, UNAVAILABLE, RETRY_STORE_S) from None
+            raise _TryLater(503, UNAVAILABLE, RETRY_STORE_S, "database") from None
         if identity is None:
             # The same words for a wrong prefix as for a wrong signature: nobody learns which.
             what = "signature" if headers.signature else "API key"
@@ -147,9 +158,10 @@ class IngestEndpoint:
 
 
 class _TryLater(Exception):  # noqa: N818 - it is an answer, not a fault
-    def __init__(self, status: int, message: str, after_s: int) -> None:
+    def __init__(self, status: int, message: str, after_s: int, reason: str) -> None:
         super().__init__(message)
         self.status = status
+        self.reason = reason
         self.after_s = after_s
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from wattkeep.ingest.batches import Batch, Stored
+from wattkeep.ingest.counts import IngestCounts
 from wattkeep.ingest.stores import StoreUnavailable
 from wattkeep.ingest.work_thread import WorkThread
 
@@ -41,6 +43,11 @@ class _Group(NamedTuple):
     answers: list[Answer]
 
     @property
+    def size(self) -> int:
+        """How many readings it has."""
+        return len(self.arriving) + sum(batch.size for batch in self.batches)
+
+    @property
     def all_batches(self) -> list[Batch]:
         """The batches, and as the last one the arriving readings, if any, of many devices."""
         if not self.arriving:
@@ -62,8 +69,10 @@ class Writer:
         after_commit: Callable[[Sequence[Reading]], None] | None = None,
         *,
         patience_s: float = PATIENCE_S,
+        counts: IngestCounts | None = None,
     ) -> None:
         self._store = store
+        self._counts = counts or IngestCounts()
         self._after_commit = after_commit
         self._patience_s = patience_s
         self._waiting: list[tuple[Batch, asyncio.Future[Stored]]] = []
@@ -98,6 +107,11 @@ class Writer:
         self._waiting_readings += batch.size
         self._start()
         return await future
+
+    @property
+    def waiting(self) -> int:
+        """How many readings wait for a commit."""
+        return self._waiting_readings + len(self._arriving)
 
     @property
     def has_room(self) -> bool:
@@ -173,19 +187,25 @@ class Writer:
         self._set_alarm()
         self._thread.do(
             partial(self._store.commit, group.all_batches, contacts),
-            partial(self._end_commit, group, contacts),
+            partial(self._end_commit, group, contacts, time.perf_counter()),
         )
 
     def _end_commit(
-        self, group: _Group, contacts: list[tuple[int, int]], result: list[Outcome] | Exception
+        self,
+        group: _Group,
+        contacts: list[tuple[int, int]],
+        begun_s: float,
+        result: list[Outcome] | Exception,
     ) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
         self._is_hanging = False
         try:
             if isinstance(result, Exception):
+                self._counts.failed_commits += 1
                 self._refuse(group, contacts, result)
             else:
+                self._counts.note_commit(time.perf_counter() - begun_s, group.size)
                 self._acknowledge(group, result)
         finally:
             # Whatever went wrong in telling: those who wait get their commit, and nobody of this
@@ -226,14 +246,20 @@ class Writer:
             # Readings that got their time from us are never known already: none is left out.
             arrived = last.readings if isinstance(last, Stored) else []
             _call_all(group.answers, arrived or [None] * len(group.answers))
+            if arrived:
+                self._counts.note_plain_posts(arrived)
+            else:
+                self._counts.note_refused_plain_posts(len(group.answers))
             new.append(arrived)
         for future, outcome in zip(group.futures, outcomes, strict=True):
             if isinstance(outcome, Stored):
                 new.append(outcome.readings)
+                self._counts.known += outcome.duplicates
                 if not future.done():  # done: the client has gone
                     future.set_result(outcome)
             elif not future.done():
                 future.set_exception(outcome)
+        self._counts.stored += sum(map(len, new))
         if self._after_commit is not None:
             try:
                 self._after_commit(list(chain.from_iterable(new)))
@@ -248,7 +274,9 @@ class Writer:
             error = StoreUnavailable("internal error")
         for device_id, _ in contacts:
             self._contact_ms.pop(device_id, None)
-        _call_all(group.answers, [None] * len(group.answers))
+        if group.answers:
+            _call_all(group.answers, [None] * len(group.answers))
+            self._counts.note_refused_plain_posts(len(group.answers))
         for future in group.futures:
             if not future.done():
                 future.set_exception(error)

@@ -97,6 +97,11 @@ class Hub:
             if not watchers:
                 self._watchers.pop(device_id, None)
 
+    @property
+    def open_count(self) -> int:
+        """How many pages are open."""
+        return self._open
+
     def is_full(self, most: int) -> bool:
         """Tell whether as many pages are open as this process may serve."""
         return self._open >= most

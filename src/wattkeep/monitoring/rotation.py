@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cryptography.fernet import Fernet, InvalidToken
 from django.apps import apps
 from django.conf import settings
+from django.db.models import BinaryField
 
 from wattkeep.monitoring import keyring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Every column that holds what `secrets.encrypt` returned, alone or within JSON.
-COLUMNS = (
-    ("monitoring", "Device", "signing_key"),
-    ("monitoring", "NotificationChannel", "url_encrypted"),
-    ("mfa", "Authenticator", "data"),
-)
+# Columns of ours that hold what `secrets.encrypt` returned are called so, and nothing else is.
+NAMES = re.compile(r"signing_key|\w+_encrypted")
+# Second factors, where they are installed: within JSON.
+OTHERS = (("mfa", "Authenticator", "data"),)
 BATCH = 200
 # A process that encrypted just before the new key was there has stored it by then.
 SETTLE_S = 5.0
@@ -77,6 +76,20 @@ def _begin() -> None:
         keyring.write_keys([Fernet.generate_key().decode(), *names])
 
 
+def encrypted_columns() -> list[tuple[Any, str]]:
+    """Return every column, as its model and name, that holds encrypted secrets."""
+    ours = [
+        (model, field.name)
+        for model in apps.get_app_config("monitoring").get_models()
+        for field in model._meta.get_fields()  # noqa: SLF001 - Django's documented name
+        if isinstance(field, BinaryField) and NAMES.fullmatch(field.name)
+    ]
+    others = [
+        (apps.get_model(app, name), field) for app, name, field in OTHERS if app in apps.app_configs
+    ]
+    return ours + others
+
+
 class _Mover:
     """Goes through every column once and encrypts what it finds with the newest key."""
 
@@ -86,23 +99,18 @@ class _Mover:
 
     def move_all(self) -> int:
         """Return how many rows were changed."""
-        models = [
-            (apps.get_model(app, name), field)
-            for app, name, field in COLUMNS
-            if app in apps.app_configs
-        ]
-        return sum(self._move_column(model, field) for model, field in models)
+        return sum(self._move_column(model, field) for model, field in encrypted_columns())
 
     def _move_column(self, model: Any, field: str) -> int:
         """Return how many rows of a column were changed.
 
         A row that somebody changes meanwhile is left as they wrote it; the second pass sees it.
         """
-        last = changed = 0
-        rows = model.objects.order_by("pk")
-        while batch := list(rows.filter(pk__gt=last).values_list("pk", field)[:BATCH]):
+        changed = 0
+        rows = rest = model.objects.order_by("pk")
+        while batch := list(rest.values_list("pk", field)[:BATCH]):
             for pk, value in batch:
-                last = pk
+                rest = rows.filter(pk__gt=pk)
                 new = self._moved(value)
                 if new != value:
                     changed += model.objects.filter(**{"pk": pk, field: value}).update(
