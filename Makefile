@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 NODE_OK = node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])\.'
 
-.PHONY: help setup demo run test lint audit chaos fuzz bench clean screenshots frontend requirements
+.PHONY: help setup demo run test lint audit chaos chaos-fleet fuzz bench clean screenshots frontend requirements
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -62,6 +62,10 @@ audit: setup  ## Ask the public lists of known holes about every dependency
 chaos: setup  ## Kill servers and databases under load for ten minutes
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/python -m pytest tests/chaos/test_storms.py -s --timeout 0 $(ARGS)
 
+chaos-fleet: setup  ## Restart everything under 2,000 virtual devices for fifteen minutes
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-900} CHAOS_DEVICES=$${CHAOS_DEVICES:-2000} \
+	  $(BIN)/python -m pytest tests/chaos/test_fleet_storm.py -s --timeout 0 $(ARGS)
+
 fuzz: setup  ## Send ten minutes of nonsense to the ingest endpoint, and ten to the API
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest tests/ingest/test_fuzz.py \
 	  tests/security/test_fuzz_api.py -s --timeout 0 $(ARGS)
@@ -73,7 +77,7 @@ screenshots: setup  ## Make docs/images from the running product
 	$(BIN)/python scripts/screenshots.py
 
 requirements:  ## Pin the dependencies anew (needs uv)
-	for part in "run pyproject.toml --extra board --extra postgres" "build requirements/build.in" \
+	for part in "run pyproject.toml --extra board --extra postgres --extra scaled" "build requirements/build.in" \
 	  "node requirements/node.in" "dev requirements/dev.in -c requirements/run.txt"; do \
 	  set -- $$part; out=$$1; shift; \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
 
+from channels.layers import get_channel_layer
 from django.conf import settings
 
 # The first import of all: it sets Django up, and the others import models.
@@ -22,15 +23,17 @@ from wattkeep.api.live import PATH as LIVE_PATH
 from wattkeep.api.live import LiveSocket, Lookout
 from wattkeep.arrival import arrived
 from wattkeep.bodies import Bodies
+from wattkeep.exchange import Exchange
 from wattkeep.ingest.batches import Refused
 from wattkeep.ingest.counts import IngestCounts
 from wattkeep.ingest.endpoint import PATHS, Gone, IngestEndpoint, send_json
 from wattkeep.ingest.keys import KeyCache
-from wattkeep.ingest.limits import RateLimit
+from wattkeep.ingest.limits import RateLimit, share_limits
 from wattkeep.ingest.plain_posts import PlainPosts
 from wattkeep.ingest.stores import open_store
 from wattkeep.ingest.writer import Writer
 from wattkeep.ledger.disk import DiskGuard
+from wattkeep.live.fanout import Fanout
 from wattkeep.live.hub import Hub
 from wattkeep.logs import request_id
 from wattkeep.metrics.endpoint import PATH as METRICS_PATH
@@ -53,6 +56,8 @@ RETRY_SOON = (b"retry-after", b"5")
 # How long the writer's thread waits for the interpreter while the loop is busy; Python's 5 ms are
 # as long as several commits.
 SWITCH_S = 0.001
+# Workers get no tasks while Redis is away; after so long the servers do them.
+ALONE_AFTER_S = 30.0
 
 
 class Application:
@@ -64,8 +69,10 @@ class Application:
         self._pages_waiting = 0
         self._bodies = Bodies()
         self._watch = Watch()
+        self._exchange = Exchange(get_channel_layer())
         self._hub = Hub()
-        self._lookout = Lookout(self._hub)
+        self._fanout = Fanout(self._hub, self._exchange)
+        self._lookout = Lookout(self._hub, lambda: self._exchange.is_up)
         self._live_socket = LiveSocket.as_asgi(hub=self._hub, lookout=self._lookout)
         counts, self._page_counts = IngestCounts(), PageCounts()
         self._writer = Writer(open_store(), after_commit=self._after_commit, counts=counts)
@@ -75,7 +82,9 @@ class Application:
         self._ingest = IngestEndpoint(keys, self._writer, limit, disk, counts=counts)
         self.plain_posts = PlainPosts(keys, self._writer, limit, disk)
         self._readiness = Readiness(keys, self._writer, disk)
-        self._ticker = Ticker(TASKS if settings.TICKER else ())
+        self._exchange.on("keys", lambda *_: keys.look_now())
+        share_limits(limit, self._exchange)
+        self._ticker = Ticker(TASKS if settings.TICKER != "off" else (), is_wanted=self._is_alone)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
@@ -114,8 +123,14 @@ class Application:
         }
 
     def _after_commit(self, readings: Sequence[Reading]) -> None:
-        self._hub.publish(readings)
+        self._fanout.publish(readings)
         self._watch.judge_later(readings)
+
+    def _is_alone(self) -> bool:
+        """Tell whether nobody else does the periodic tasks, as far as one knows here."""
+        if settings.TICKER == "on" or not self._exchange.exists:
+            return True
+        return self._exchange.silent_s > ALONE_AFTER_S
 
     async def _answer_page(self, scope: Any, receive: Receive, send: Send) -> None:
         """Let Django answer, a few requests at a time: readings come first.
@@ -155,11 +170,13 @@ class Application:
                 tether_to_parent()
                 _collect_less_garbage()
                 sys.setswitchinterval(SWITCH_S)
+                self._exchange.start()
                 self._ticker.start()
                 self._metrics.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 self._lookout.stop()
+                await self._exchange.stop()
                 await asyncio.to_thread(self._ticker.stop)
                 await self._writer.drain()
                 self._watch.close()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -50,6 +51,27 @@ def _number(name: str, default: float) -> float:
         return float(value) if value else default
     except ValueError:
         raise ImproperlyConfigured(f"{name}={value!r}: this must be a number.") from None
+
+
+def _choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    value = _text(name).strip().lower() or default
+    value = {"1": "on", "true": "on", "yes": "on", "0": "off", "false": "off", "no": "off"}.get(
+        value, value
+    )
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r}: write {', '.join(choices)}.")
+    return value
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(?<=[/:])[^/:@]*@", "…@", url)
+
+
+def _redis_database(url: str) -> str:
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query).get("db", [""])[0]
+    path = "" if parts.scheme == "unix" else parts.path.strip("/")
+    return asked or path or "0"
 
 
 # -- where things are kept --------------------------------------------------------------------
@@ -114,6 +136,42 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"].setdefault("OPTIONS", {}).update(_sqlite_options)
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- what several processes share -------------------------------------------------------------
+
+# Redis or Valkey: cache, live messages, limits and changes of keys across processes, tasks. Whoever
+# asks it waits for no more than this; while it is away each process goes on by itself.
+REDIS_URL = _text("WATTKEEP_REDIS_URL").strip()
+REDIS_TIMEOUT_S = 0.5
+if REDIS_URL and not re.match(r"(rediss?|unix)://", REDIS_URL):
+    raise ImproperlyConfigured(
+        f"WATTKEEP_REDIS_URL={_without_password(REDIS_URL)!r}: "
+        "write an address such as redis://localhost:6379/0."
+    )
+if REDIS_URL and find_spec("channels_redis") is None:
+    raise ImproperlyConfigured("WATTKEEP_REDIS_URL needs more: pip install 'wattkeep[scaled]'.")
+# Published messages know no numbered databases, so the number is in their names.
+REDIS_PREFIX = f"wattkeep-{_redis_database(REDIS_URL)}"
+
+CACHES: dict[str, Any] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CHANNEL_LAYERS: dict[str, Any] = {}
+# A database in the same process adds up as fast as it could remember.
+REMEMBERS_SUMS = bool(REDIS_URL)
+if REDIS_URL:
+    _timeouts = {
+        "socket_timeout": REDIS_TIMEOUT_S,
+        "socket_connect_timeout": REDIS_TIMEOUT_S,
+    }
+    CACHES["default"] = {
+        "BACKEND": "wattkeep.shared_cache.SharedCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": REDIS_PREFIX,
+        "OPTIONS": _timeouts,
+    }
+    CHANNEL_LAYERS["default"] = {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL, **_timeouts}], "prefix": REDIS_PREFIX},
+    }
 
 # -- who may talk to us -----------------------------------------------------------------------
 
@@ -196,8 +254,9 @@ try:
 except ValueError as error:
     raise ImproperlyConfigured(f"WATTKEEP_BACKUP_KEEP: {error}") from None
 
-# Off where something else runs the periodic tasks (`wattkeep.tasks`).
-TICKER = _flag("WATTKEEP_TICKER", default=True)
+# Whether servers run the periodic tasks (`wattkeep.tasks`) themselves. "auto": they do without
+# Redis; with it workers do, and servers only while it is away.
+TICKER = _choice("WATTKEEP_TICKER", "auto", ("auto", "on", "off"))
 
 # -- Django -----------------------------------------------------------------------------------
 
@@ -332,6 +391,8 @@ LOGGING = {
     "loggers": {
         # Every address that is not there would be a line.
         "django.request": {"level": "ERROR"},
+        # A traceback a second while Redis is away; `wattkeep.exchange` says it once.
+        "channels_redis": {"level": "CRITICAL"},
         # Django's own handlers would write lines past our formatters.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": [], "propagate": True},

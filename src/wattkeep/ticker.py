@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -82,44 +82,36 @@ class Breather:
         return min(max(worked_s * (1 / SHARE - 1), BREATH_S), LONGEST_BREATH_S)
 
 
-class Ticker:
-    """Starts and ends with a server process; what a task does wrong is logged and tried again.
+class Stopping(Protocol):
+    """An event, of threads or of processes, that ends a task after the step it is at."""
 
-    A task that hangs stops no other one, nor the end of the process.
+    def wait(self, timeout: float | None = None, /) -> object:
+        """Wait for it so long; tell whether it has happened."""
+
+
+class Runner:
+    """Runs tasks that are due and that no other process has; what goes wrong is noted and logged.
+
+    Only where readings are served, tasks `breathe` between their steps. Who is called from outside
+    rather than looking all the time gives a task back `lead` before it is due: a call may come a
+    little early.
     """
 
     def __init__(
         self,
-        tasks: Sequence[Task],
+        is_stopping: Stopping,
         clock: Callable[[], datetime] = timezone.now,
         *,
+        breathes: bool = True,
+        lead: timedelta = timedelta(),
         beat_s: float = BEAT_S,
     ) -> None:
-        self._tasks = tasks
-        self._beat_s = beat_s
         self._clock = clock
         self._holder = new_holder()
-        self._is_stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
-
-    def start(self) -> None:
-        self._threads = [
-            threading.Thread(
-                target=self._tick, args=(task,), name=f"wattkeep-{task.name}", daemon=True
-            )
-            for task in self._tasks
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """End every task after the step it is at; return when that is done, or takes too long."""
-        self._is_stopping.set()
-        deadline = time.monotonic() + PATIENCE_S
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-            if thread.is_alive():
-                logger.warning("%s is busy; left alone", thread.name)
+        self._is_stopping = is_stopping
+        self._breathes = breathes
+        self._lead = lead
+        self._beat_s = beat_s
 
     def run_if_due(self, task: Task) -> bool:
         """Run a task if it is due and no other process has it; tell whether it was run.
@@ -143,7 +135,8 @@ class Ticker:
         now = self._clock()
         if is_done:
             # A clock set back meanwhile must not put the next time off.
-            again_at = min(started, now) + task.every
+            pause = task.every if error is None else min(task.every, task.again)
+            again_at = min(started, now) + pause - min(self._lead, pause / 2)
             give_back(task.name, self._holder, Outcome(again_at, now, error))
         else:
             let_go(task.name, self._holder, now)
@@ -186,7 +179,7 @@ class Ticker:
         kept_at = now
         breather = Breather(task.every.total_seconds())
         for _ in result:
-            if self._is_stopping.wait(breather.pause_s()):
+            if self._is_stopping.wait(breather.pause_s() if self._breathes else 0.0):
                 return False
             if not timedelta() <= self._clock() - kept_at < HELD_FOR / 3:
                 kept_at = self._clock()
@@ -194,12 +187,53 @@ class Ticker:
                     return False
         return True
 
+
+class Ticker(Runner):
+    """Starts and ends with a server process, and looks at its tasks as long as that `is_wanted`.
+
+    A task that hangs stops no other one, nor the end of the process.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        clock: Callable[[], datetime] = timezone.now,
+        is_wanted: Callable[[], bool] = lambda: True,
+        *,
+        beat_s: float = BEAT_S,
+    ) -> None:
+        self._is_over = threading.Event()
+        super().__init__(self._is_over, clock, beat_s=beat_s)
+        self._tasks = tasks
+        self._is_wanted = is_wanted
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        self._threads = [
+            threading.Thread(
+                target=self._tick, args=(task,), name=f"wattkeep-{task.name}", daemon=True
+            )
+            for task in self._tasks
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End every task after the step it is at; return when that is done, or takes too long."""
+        self._is_over.set()
+        deadline = time.monotonic() + PATIENCE_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                logger.warning("%s is busy; left alone", thread.name)
+
     def _tick(self, task: Task) -> None:
         pause_s = min(task.every, LOOK_EVERY).total_seconds()
         is_away = False
-        while not self._is_stopping.is_set():
+        while not self._is_over.is_set():
             try:
-                self.run_if_due(task)
+                if self._is_wanted():
+                    self.run_if_due(task)
                 is_away = False
             except DatabaseError as error:
                 if not is_away:
@@ -210,4 +244,4 @@ class Ticker:
             finally:
                 # None is kept over the pause: servers restart, and connections are few.
                 connection.close()
-            self._is_stopping.wait(pause_s)
+            self._is_over.wait(pause_s)

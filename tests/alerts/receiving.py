@@ -19,6 +19,9 @@ class _Kept:
         self.asked = 0
         self.is_refusing = False
         self.is_hanging = False
+        # Whoever holds it holds every answer; a sender that was cut off then was not answered.
+        self.gate = threading.Lock()
+        self.cuts = 0
         self.is_asked = threading.Event()
         self.is_over = threading.Event()
         super().__init__(*args)
@@ -58,8 +61,16 @@ class _Hook(BaseHTTPRequestHandler):
         if self.server.is_hanging:
             self.server.is_over.wait(PATIENCE_S)
             return
+        cuts = self.server.cuts
+        with self.server.gate:
+            if self.server.cuts != cuts:
+                self.close_connection = True
+                return
+            self._answer(json.loads(body))
+
+    def _answer(self, body):
         if not self.server.is_refusing:
-            self.server.received.append(json.loads(body))
+            self.server.received.append(body)
         self.send_response(500 if self.server.is_refusing else 204)
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -23,6 +23,12 @@ async def lock_sqlite(storm):
         await storm.outage()
 
 
+async def seal_days(storm):
+    """Finished days become blocks, while readings of these days still arrive."""
+    await asyncio.to_thread(storm.installation.seal_days)
+    assert await asyncio.to_thread(storm.installation.database.sealed)
+
+
 async def kill_postgres(storm):
     cluster = storm.installation.database.cluster
     cluster.kill()

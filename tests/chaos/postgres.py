@@ -91,7 +91,7 @@ class Cluster:
         options = {
             "listen_addresses": "",
             "unix_socket_directories": self._home,
-            "max_connections": 40,
+            "max_connections": 100,
             "shared_buffers": "32MB",
             "max_wal_size": "256MB",
             "wal_recycle": "off",

@@ -25,11 +25,13 @@ LONG_OUTAGE_S = 30.0
 ON_SQLITE = {
     "server killed": events.kill_server,
     "server killed again": events.kill_server,
+    "days sealed": events.seal_days,
     "database locked": events.lock_sqlite,
     "disk full": events.fill_disk,
 }
 ON_POSTGRES = {
     "server killed": events.kill_server,
+    "days sealed": events.seal_days,
     "database killed": events.kill_postgres,
     "its backend killed": events.kill_backend,
     "both killed": events.kill_both,

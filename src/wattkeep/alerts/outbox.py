@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 
 from wattkeep.alerts.notify import WAITING, queue_reminders
@@ -36,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 # Longer than a send may take.
 CLAIMED_FOR = timedelta(minutes=2)
+# A while less: then somebody else may send it.
+NOTED_WITHIN = timedelta(minutes=1)
+NOTED_AGAIN_S = 0.5
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
 # With these pauses that is most of a day.
@@ -56,7 +60,7 @@ def deliver_due(now: datetime, send: Send = send) -> int:
         with ThreadPoolExecutor(min(AT_ONCE, len(messages)), "wattkeep-send") as pool:
             outcomes = list(pool.map(lambda message: _safely(send, message), messages))
         for message, outcome in zip(messages, outcomes, strict=True):
-            _note(message, outcome, now)
+            _note_surely(message, outcome, now)
             taken += not outcome.error
     return taken
 
@@ -126,6 +130,24 @@ def _safely(send: Send, message: Message) -> Outcome:
     except Exception as error:
         logger.exception("channel %s: sending failed", message.channel_id)
         return Outcome(f"Sending failed: {type(error).__name__}.")
+
+
+def _note_surely(message: Message, outcome: Outcome, now: datetime) -> None:
+    """Write down what became of a message, through a database that is away for a while.
+
+    What a service took and nobody noted would be sent again.
+    """
+    until = time.monotonic() + NOTED_WITHIN.total_seconds()
+    while True:
+        try:
+            _note(message, outcome, now)
+        except (OperationalError, InterfaceError):
+            connection.close()
+            if time.monotonic() >= until:
+                raise
+            time.sleep(NOTED_AGAIN_S)
+        else:
+            return
 
 
 def _note(message: Message, outcome: Outcome, now: datetime) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RECALL_EVERY_S = 5.0
+CLOSED_WITHIN_S = 5.0
 # Readings that wait to be judged; beyond that the oldest are let go. Those that come later lead
 # back to them: what opens an incident is judged by what is stored.
 MOST_WAITING = 200_000
@@ -56,6 +57,7 @@ class Watch:
         self._waiting: dict[int, list[Reading]] = {}
         self._waiting_count = 0
         self._is_judging = False
+        self._is_over = False
         self._recall_at_s = 0.0
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "wattkeep-alerts")
@@ -84,8 +86,17 @@ class Watch:
         return self._waiting_count
 
     def close(self) -> None:
-        """Judge what waits, then stop."""
-        self._thread.submit(connection.close)
+        """Judge what waits, for some seconds, then stop.
+
+        After a rush it could take minutes. Whatever is left is stored, and found from there: by
+        the next reading, or by another process.
+        """
+        closed = self._thread.submit(connection.close)
+        try:
+            closed.result(CLOSED_WITHIN_S)
+        except TimeoutError:
+            self._is_over = True
+            logger.warning("readings of %d devices wait to be judged; left", len(self._waiting))
         self._thread.shutdown(wait=True)
 
     def _take(self, device_id: int, run: Sequence[Reading]) -> None:
@@ -120,6 +131,8 @@ class Watch:
                 return
             self._learn(waiting)
             for device_id, readings in waiting.items():
+                if self._is_over:
+                    return
                 self._judge_device(device_id, readings)
 
     def _learn(self, waiting: Mapping[int, Sequence[Reading]]) -> None:

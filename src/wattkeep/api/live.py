@@ -28,7 +28,7 @@ from wattkeep.live.presence import presence_of, presences_of
 from wattkeep.monitoring.models import Alert, Device
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from wattkeep.live.hub import Hub, Watcher
     from wattkeep.live.presence import Presence
@@ -41,6 +41,8 @@ PATH = "/ws/live/"
 MOST_DEVICES = 200
 MOST_SOCKETS = 1000
 LOOK_EVERY_S = 2.0
+# Where other processes tell of their readings, only states and incidents are left to be found.
+LOOK_SELDOM_S = 5.0
 STATUS_AGAIN_S = 25.0
 # Said when there is nothing else to say: a page that hears nothing for longer knows that the
 # connection is dead, and no proxy takes it for that. `QUIET_MS` in frontend/src/socket.js.
@@ -121,11 +123,13 @@ class LiveSocket(AsyncWebsocketConsumer):
 class Lookout:
     """Looks, while anybody watches, for what no commit of this process tells.
 
-    That is devices that fall silent, incidents, and readings that other processes took.
+    That is devices that fall silent, incidents, and readings that other processes took, as long
+    as those do not tell of them themselves (`are_told`).
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, are_told: Callable[[], bool] = lambda: False) -> None:
         self._hub = hub
+        self._are_told = are_told
         self._task: asyncio.Task[None] | None = None
         self._told: dict[int, tuple[Message, float]] = {}
         self._alerts: dict[int, frozenset[int]] = {}
@@ -148,7 +152,7 @@ class Lookout:
             else:
                 for device_id, seen in found.items():
                     self._tell_changes(device_id, seen)
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_SELDOM_S if self._are_told() else LOOK_EVERY_S)
         self._told.clear()
         self._alerts.clear()
 

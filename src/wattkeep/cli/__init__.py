@@ -19,6 +19,7 @@ from wattkeep.cli.import_ import import_
 from wattkeep.cli.ledger import ledger
 from wattkeep.cli.manage import manage
 from wattkeep.cli.replay import replay
+from wattkeep.cli.scaled import beat, worker
 from wattkeep.cli.secrets import secrets
 from wattkeep.cli.sim import sim
 from wattkeep.cli.storage import storage
@@ -38,6 +39,8 @@ for command in (
     demo,
     up,
     serve,
+    worker,
+    beat,
     user,
     device,
     board,

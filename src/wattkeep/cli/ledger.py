@@ -135,10 +135,17 @@ def _tasks_table() -> Table:
 
     table = Table("task", "every", "last done (UTC)", "held until (UTC)", "by", "last error")
     leases = Lease.objects.in_bulk()
-    for task in TASKS:
-        lease = leases.get(task.name)
+    # As a whole, where servers do it, and in shares where workers do.
+    found = [
+        (task, name)
+        for task in TASKS
+        for name in sorted(one for one in leases if one.partition("-")[0] == task.name)
+        or [task.name]
+    ]
+    for task, name in found:
+        lease = leases.get(name)
         table.add_row(
-            task.name,
+            name,
             str(task.every),
             f"{lease.done_at:%Y-%m-%d %H:%M:%S}" if lease and lease.done_at else "never",
             f"{lease.until:%Y-%m-%d %H:%M:%S}" if lease else "",

@@ -89,7 +89,7 @@ def _check_postgres() -> Iterator[Finding]:
 
 def check_tasks(now: datetime) -> Iterator[Finding]:
     """Find periodic tasks that fail, or that nobody does any more."""
-    for lease in Lease.objects.order_by("name"):
+    for lease in _leases_in_use():
         if lease.error:
             yield fault(
                 "task-fails",
@@ -102,6 +102,33 @@ def check_tasks(now: datetime) -> Iterator[Finding]:
                 f"The task {lease.name!r} was last done at {lease.done_at:%Y-%m-%d %H:%M} UTC.",
                 "Is Wattkeep running? If so, restart it and look at its log.",
             )
+
+
+def _leases_in_use() -> list[Lease]:
+    """Return the leases of tasks, without those nobody takes any more.
+
+    A task is done as a whole by servers, and in shares ("ledger-3") by workers: who changed from
+    one to the other has old leases of the first.
+    """
+    leases = list(Lease.objects.order_by("name"))
+    newest: dict[tuple[str, bool], datetime] = {}
+    for lease in leases:
+        kind = _kind_of(lease)
+        newest[kind] = max(newest.get(kind, lease.until), lease.until)
+    return [
+        lease
+        for lease in leases
+        if newest[_kind_of(lease)] >= newest.get(_other(_kind_of(lease)), lease.until)
+    ]
+
+
+def _kind_of(lease: Lease) -> tuple[str, bool]:
+    task, dash, _ = lease.name.partition("-")
+    return task, bool(dash)
+
+
+def _other(kind: tuple[str, bool]) -> tuple[str, bool]:
+    return kind[0], not kind[1]
 
 
 def check_backups(now: datetime) -> Iterator[Finding]:

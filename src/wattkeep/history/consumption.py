@@ -11,7 +11,8 @@ from wattkeep.domain.calendar import By, day_start, days_until, local_hours, per
 from wattkeep.domain.corrections import Energy, apply_corrections
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import slot_start
-from wattkeep.history.quarters import NOTHING, At, fetch_each, instant_ms, sum_quarters
+from wattkeep.history.quarters import NOTHING, At, fetch_each, instant_ms
+from wattkeep.history.remembered import remembered_sums
 from wattkeep.history.tails import tails_of
 from wattkeep.ledger.corrections import as_spans
 from wattkeep.monitoring.models import Correction, MeterEvent
@@ -75,7 +76,7 @@ def used_between(
 ) -> dict[int, list[Energy]]:
     """Return device id → what was used between neighbouring edges, which are quarter-hours."""
     edges_ms = [to_ms(edge) for edge in edges]
-    stored = sum_quarters([device.pk for device in devices], edges_ms)
+    stored = remembered_sums([device.pk for device in devices], edges_ms)
     used = {
         device.pk: [stored.get((device.pk, start_ms), NOTHING) for start_ms in edges_ms[:-1]]
         for device in devices

@@ -134,6 +134,10 @@ class KeyCache:
         """
         await self._ask(_change_number)
 
+    def look_now(self) -> None:
+        """Look at once whether a device or key has changed: somebody says so."""
+        self._start(self._drop_if_changed())
+
     async def _look_up(self, name: _Name) -> Identity | None:
         now = self._clock()
         if now >= self._next_check:

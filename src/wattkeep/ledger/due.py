@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
 
@@ -28,17 +28,27 @@ SHORT_MS = 2 * 3_600_000
 DUE = """
     SELECT device.id FROM monitoring_device AS device
     LEFT JOIN monitoring_ledgerstate AS state ON state.device_id = device.id
-    WHERE EXISTS (
+    WHERE device.id %% %s = %s AND (EXISTS (
         SELECT 1 FROM monitoring_deviceboot AS boot WHERE boot.device_id = device.id AND (
             state.device_id IS NULL OR boot.last_seen >= %s
             OR boot.last_seen + {look_back} >= state.done_to)
-    ) OR EXISTS (SELECT 1 FROM monitoring_ledgermark AS mark WHERE mark.device_id = device.id)
+    ) OR EXISTS (SELECT 1 FROM monitoring_ledgermark AS mark WHERE mark.device_id = device.id))
     ORDER BY device.id
 """
 
 
-def due_devices(now: datetime) -> list[int]:
-    """Return the devices that spoke since their slots were made, or have marks.
+class Share(NamedTuple):
+    """One of several equal parts of all devices: those with this remainder of their number."""
+
+    number: int = 0
+    of: int = 1
+
+
+EVERYTHING = Share()
+
+
+def due_devices(now: datetime, share: Share = EVERYTHING) -> list[int]:
+    """Return the devices of a share that spoke since their slots were made, or have marks.
 
     One statement: of a hundred thousand devices, of which nobody spoke, nothing is fetched.
     """
@@ -46,6 +56,7 @@ def due_devices(now: datetime) -> list[int]:
     look_back = str(LOOK_BACK_MS) if is_sqlite else f"interval '{LOOK_BACK_MS} milliseconds'"
     with connection.cursor() as cursor:
         cursor.execute(
-            DUE.format(look_back=look_back), [instant_parameter(to_ms(now) - LOOK_BACK_MS)]
+            DUE.format(look_back=look_back),
+            [share.of, share.number, instant_parameter(to_ms(now) - LOOK_BACK_MS)],
         )
         return [device_id for (device_id,) in cursor.fetchall()]

@@ -17,7 +17,7 @@ from wattkeep.domain.counter import Meter
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import PROFILE_MS, SLOT_MS, slot_start
 from wattkeep.ledger.bulk import MovedError
-from wattkeep.ledger.due import LOOK_BACK_MS, SHORT_MS, due_devices
+from wattkeep.ledger.due import EVERYTHING, LOOK_BACK_MS, SHORT_MS, Share, due_devices
 from wattkeep.ledger.folding import Source, find_end, next_stretch
 from wattkeep.ledger.marks import Dirty, Mark, delete_marks, join_dirty, leave_mark, read_all_marks
 from wattkeep.ledger.steady import update_steady
@@ -95,10 +95,10 @@ def update_due(now: datetime) -> list[int]:
     return list(update_each_due(now))
 
 
-def update_each_due(now: datetime) -> Iterator[int]:
+def update_each_due(now: datetime, share: Share = EVERYTHING) -> Iterator[int]:
     """Do the same one device at a time: whoever stops asking stops the work, and loses nothing."""
     failed: dict[int, str] = {}
-    due = due_devices(now)
+    due = due_devices(now, share)
     for first in range(0, len(due), DEVICES_AT_ONCE):
         some = due[first : first + DEVICES_AT_ONCE]
         _make_states(some)

@@ -79,6 +79,8 @@ class Hub:
         self._clock = clock
         self._watchers: dict[int, set[Watcher]] = {}
         self._open = 0
+        # Called when other devices are watched than before.
+        self.on_change: Callable[[], None] | None = None
 
     def open(self, device_ids: Collection[int]) -> Watcher:
         """Begin to watch devices."""
@@ -86,6 +88,7 @@ class Hub:
         self._open += 1
         for device_id in watcher.device_ids:
             self._watchers.setdefault(device_id, set()).add(watcher)
+        self._note_change()
         return watcher
 
     def close(self, watcher: Watcher) -> None:
@@ -96,6 +99,7 @@ class Hub:
             watchers.discard(watcher)
             if not watchers:
                 self._watchers.pop(device_id, None)
+        self._note_change()
 
     @property
     def open_count(self) -> int:
@@ -113,6 +117,10 @@ class Hub:
         for reading in readings:
             for watcher in self._watchers.get(reading.device_id, ()):
                 watcher.offer(reading)
+
+    def _note_change(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
 
     def watchers_of(self, device_id: int) -> Iterable[Watcher]:
         """Return who watches a device."""

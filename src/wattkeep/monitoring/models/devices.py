@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models, transaction
 
 from wattkeep.domain.calendar import is_time_zone
+from wattkeep.exchange import announce
 from wattkeep.monitoring.fields import MillisecondField
 
 if TYPE_CHECKING:
@@ -167,7 +169,8 @@ class Device(models.Model):
 class KeyChange(models.Model):
     """One row whose number grows with every change to a device or key.
 
-    Each server process looks at it once a second and drops its key cache when it has moved.
+    Each server process looks at it once a second, and when another one announces a change; it
+    drops its key cache when the number has moved.
     """
 
     number = models.BigIntegerField(default=0)
@@ -180,6 +183,7 @@ class KeyChange(models.Model):
         """Tell every server process that a device or key changed."""
         if not cls.objects.filter(pk=1).update(number=models.F("number") + 1):
             cls.objects.get_or_create(pk=1, defaults={"number": 1})
+        transaction.on_commit(partial(announce, "keys"), robust=True)
 
 
 class DeviceBoot(models.Model):
