@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 NODE_OK = node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])\.'
 
-.PHONY: help setup demo run test lint audit chaos chaos-fleet fuzz bench clean screenshots frontend requirements
+.PHONY: help setup demo run test test-postgresql lint audit chaos chaos-fleet fuzz bench clean screenshots frontend requirements
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -44,8 +44,13 @@ demo: $(VENV)/product frontend  ## Show Wattkeep with a real household and a vir
 run: $(VENV)/product frontend  ## Run Wattkeep for real
 	@$(BIN)/wattkeep up $(ARGS)
 
-test: setup  ## Run every test
+test: setup  ## Run every test, and those about what is stored on PostgreSQL as well
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(if $(ARGS),,$(MAKE) test-postgresql)
+
+test-postgresql: setup  ## Run the tests about what is stored on PostgreSQL
+	SUITE_DATABASE=postgresql $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+	  $(or $(ARGS),$(addprefix tests/,postgres ledger history alerts api live))
 
 lint: setup  ## Check style, types, layers and what the repository holds
 	$(BIN)/ruff check .

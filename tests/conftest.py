@@ -5,6 +5,8 @@ import os
 import shutil
 import tempfile
 
+from suite_postgres import suite_url
+
 # Before Django reads its settings, which it does once: nobody's real data may be in reach, and no
 # setting of whoever runs the tests may change what they show.
 for name in [name for name in os.environ if name.startswith("WATTKEEP_")]:
@@ -13,6 +15,9 @@ DATA_DIR = tempfile.mkdtemp(prefix="wattkeep-tests-")
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
 os.environ["WATTKEEP_DATA_DIR"] = DATA_DIR
 os.environ["DJANGO_SETTINGS_MODULE"] = "wattkeep.settings"
+# The same tests on the other database: `SUITE_DATABASE=postgresql pytest ...`.
+if os.environ.get("SUITE_DATABASE") == "postgresql":
+    os.environ["WATTKEEP_DATABASE_URL"] = suite_url()
 
 import django  # noqa: E402
 
@@ -30,7 +35,10 @@ from wattkeep.monitoring.devices import create_device  # noqa: E402
 
 assert str(django_settings.DATA_DIR) == DATA_DIR, "Django was set up before the tests could"
 # A file, as in life: one in memory has another kind of locks, and threads cannot close it.
-connection.settings_dict["TEST"]["NAME"] = f"{DATA_DIR}/test.sqlite3"
+if connection.vendor == "sqlite":
+    connection.settings_dict["TEST"]["NAME"] = f"{DATA_DIR}/test.sqlite3"
+# What a test runs in a process of its own gets its database told, if it is to have another one.
+os.environ.pop("WATTKEEP_DATABASE_URL", None)
 django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -39,6 +47,18 @@ def pytest_configure(config):
     # before that it must not have the settings, and so the data folder, of this process.
     if config.getoption("numprocesses", None):
         del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+def pytest_collection_modifyitems(items):
+    if connection.vendor == "sqlite":
+        return
+    # What has a server or database of its own shows the same here as there, where it runs as well.
+    own = {"postgres_url", "cluster", "server"}
+    for item in items:
+        if item.get_closest_marker("sqlite"):
+            item.add_marker(pytest.mark.skip(reason="looks into SQLite itself"))
+        elif own & set(item.fixturenames):
+            item.add_marker(pytest.mark.skip(reason="has a database of its own"))
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from wattkeep.backups.rotation import Keep
+from wattkeep.databases import (
+    STATEMENT_TIMEOUT_S,
+    PostgresChoices,
+    parse_database,
+    set_up_postgres,
+)
 from wattkeep.domain.calendar import is_time_zone
 from wattkeep.domain.proxies import parse_networks
 from wattkeep.places import DATABASE_FILE, data_folder
@@ -118,12 +123,15 @@ _sqlite_options: dict[str, Any] = {
 }
 
 # Requests are answered on a few threads that stay (`pages.py`), each with its own connection.
+# `wattkeep db move` leaves the address of the new database beside the old one.
+_moved_to = DATA_DIR / "database-url"
 DATABASE_URL = _text("WATTKEEP_DATABASE_URL")
+if not DATABASE_URL and _moved_to.is_file():
+    DATABASE_URL = _moved_to.read_text(encoding="utf-8").strip()
+POSTGRES = "django.db.backends.postgresql"
 DATABASES: dict[str, Any]
 if DATABASE_URL:
-    DATABASES = {
-        "default": dj_database_url.parse(DATABASE_URL, conn_max_age=None, conn_health_checks=True)
-    }
+    DATABASES = {"default": parse_database(DATABASE_URL)}
 else:
     DATABASES = {
         "default": {
@@ -134,6 +142,24 @@ else:
     }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"].setdefault("OPTIONS", {}).update(_sqlite_options)
+_postgres = PostgresChoices(
+    _number("WATTKEEP_DATABASE_POOL", 0),
+    _flag("WATTKEEP_PGBOUNCER"),
+    _number("WATTKEEP_STATEMENT_TIMEOUT_S", STATEMENT_TIMEOUT_S),
+)
+IS_BOUNCED = _postgres.is_bounced
+if DATABASES["default"]["ENGINE"] == POSTGRES:
+    set_up_postgres(DATABASES["default"], _postgres)
+
+# A second server that repeats what the first one writes: answers about the past may come from it.
+REPLICA_URL = _text("WATTKEEP_REPLICA_URL")
+REPLICA_MOST_BEHIND_S = _number("WATTKEEP_REPLICA_MOST_BEHIND_S", 5)
+if REPLICA_URL:
+    if DATABASES["default"]["ENGINE"] != POSTGRES:
+        raise ImproperlyConfigured("WATTKEEP_REPLICA_URL: only PostgreSQL has replicas.")
+    DATABASES["replica"] = parse_database(REPLICA_URL) | {"TEST": {"MIRROR": "default"}}
+    set_up_postgres(DATABASES["replica"], _postgres)
+    DATABASE_ROUTERS = ["wattkeep.monitoring.replica.ReplicaRouter"]
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -290,6 +316,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "wattkeep.web.middleware.DatabaseAwayMiddleware",
+    "wattkeep.web.replica.ReplicaMiddleware",
 ]
 
 ROOT_URLCONF = "wattkeep.urls"

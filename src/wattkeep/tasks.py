@@ -15,6 +15,7 @@ from wattkeep.ledger.retention import drop_days
 from wattkeep.ledger.sealing import SealedDay, seal_days
 from wattkeep.ledger.update import update_each_due
 from wattkeep.monitoring.deletion import sweep_telemetry
+from wattkeep.monitoring.partitions import make_partitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -68,6 +69,7 @@ TASKS = (
     Task("notifications", timedelta(seconds=5), deliver_due),
     Task("reports", timedelta(minutes=5), queue_reports),
     Task("ledger", timedelta(seconds=30), update_each_due, run_share=update_each_due),
+    Task("partitions", timedelta(hours=1), make_partitions),
     Task("sealing", timedelta(hours=1), seal_each_due, is_long=True),
     Task("retention", timedelta(days=1), drop_days, is_long=True),
     Task("backup", timedelta(hours=1), backup_if_due, is_long=True),

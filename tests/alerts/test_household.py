@@ -35,6 +35,7 @@ def minutes_of(path, first_s=0, end_s=1 << 40):
     )
 
 
+@pytest.mark.sqlite
 def test_fortnight_of_a_household(meter):
     replay = Replay(meter)
     with as_file(files("wattkeep.sim.data") / "household-2007-12.txt.xz") as path:

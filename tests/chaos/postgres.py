@@ -35,12 +35,13 @@ class Cluster:
     Its tables are in `data_folder`, which may be on a small disk; the WAL is beside it in `base`.
     """
 
-    def __init__(self, binaries, base, data_folder):
+    def __init__(self, binaries, base, data_folder, settings=None):
         self._base = base
         self._home = base / "postgres"
         self._home.mkdir()
         self._data = data_folder / "tables"
         self._log = self._home / "log"
+        self._settings = settings or {}
         self._process = None
         self._as_user = {}
         self._binaries = binaries
@@ -95,6 +96,7 @@ class Cluster:
             "shared_buffers": "32MB",
             "max_wal_size": "256MB",
             "wal_recycle": "off",
+            **self._settings,
         }
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:

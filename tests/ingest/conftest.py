@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from running import environment
-from wattkeep.ingest.postgres_store import DistributedStore, PostgresStore
+from wattkeep.ingest.distributed_store import DistributedStore
+from wattkeep.ingest.postgres_store import PostgresStore
 from wattkeep.ingest.sqlite_store import SqliteStore
 
 TABLES = (

@@ -69,6 +69,7 @@ def test_small_disk_has_a_small_reserve_unless_one_was_chosen(tmp_path, settings
     assert look_at(tmp_path).reserve_bytes == 10**15
 
 
+@pytest.mark.sqlite
 def test_databases_disk_is_looked_at(db, settings):
     settings.DISK_RESERVE_MB = 0
     found = disk_state()

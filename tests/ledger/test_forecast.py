@@ -26,6 +26,7 @@ def four_days(device):
     )
 
 
+@pytest.mark.sqlite
 def test_every_byte_of_the_file_is_named(four_days):
     found = measure_database()
     tables = (found.rows, found.blocks, found.slots)
@@ -41,6 +42,7 @@ def test_every_byte_of_the_file_is_named(four_days):
     assert found.blocks.index_bytes > 0
 
 
+@pytest.mark.sqlite
 def test_device_takes_what_its_sealed_days_took(device, four_days):
     (found,) = make_forecast(NOW).devices
 
@@ -103,6 +105,7 @@ class WithoutDbstat:
         return execute(sql, *rest)
 
 
+@pytest.mark.sqlite
 def test_sizes_are_estimated_where_sqlite_cannot_tell(device, four_days):
     measured = make_forecast(NOW)
     with connection.execute_wrapper(WithoutDbstat()):
@@ -118,6 +121,7 @@ def test_sizes_are_estimated_where_sqlite_cannot_tell(device, four_days):
         assert guess.data_bytes == pytest.approx(real.data_bytes, rel=0.5)
 
 
+@pytest.mark.sqlite
 def test_query_count_does_not_grow_with_devices(device, owner, django_assert_max_num_queries):
     for number in range(5):
         create_device(owner, f"Device {number}")

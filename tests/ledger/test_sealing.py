@@ -199,6 +199,7 @@ def test_several_sealers_at_once_seal_each_reading_once(device):
     assert readings_of(device.pk) == stored
 
 
+@pytest.mark.sqlite
 @pytest.mark.django_db(transaction=True)
 def test_full_disk_loses_nothing_and_sealing_goes_on_afterwards(device):
     stored = store_household(device.pk, 4320, step_ms=40_000)

@@ -10,7 +10,7 @@ from stored import VALUES, store
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.monitoring.models import EnergyReading
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 TELEMETRY = ("monitoring_energyreading", "monitoring_deviceboot", "monitoring_meterevent")
 AT = datetime(2026, 11, 23, 10, 0, 0, 123_000, tzinfo=UTC)

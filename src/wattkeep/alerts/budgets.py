@@ -6,15 +6,14 @@ import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import OuterRef, Subquery
-
 from wattkeep.alerts.incidents import Course, record
 from wattkeep.alerts.rules import Metric
 from wattkeep.domain.calendar import day_start
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import slot_start
 from wattkeep.history.consumption import to_kwh, used_between
-from wattkeep.monitoring.models import Alert, AlertRule, Device, EnergySlot
+from wattkeep.history.reach import first_slots
+from wattkeep.monitoring.models import Alert, AlertRule, Device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,18 +67,16 @@ def check_budgets(now: datetime) -> None:
 
 def fit_budgets(now: datetime) -> None:
     """Set the budgets that wait for a fortnight of readings, a few devices at a time."""
-    first = EnergySlot.objects.filter(device_id=OuterRef("device_id")).order_by("start")
-    waiting = (
-        AlertRule.objects.filter(metric__in=BUDGETS, threshold__isnull=True, device__isnull=False)
-        .annotate(first=Subquery(first.values("start")[:1]))
-        .filter(first__lte=now - timedelta(days=DAYS_TO_FIT))
-        .select_related("device__site")
-    )
-    for rule in waiting[:FITTED_AT_ONCE]:
-        if rule.device is None:
-            continue
-        end = period_start(Metric.ENERGY_DAY, rule.device.site, now)
-        mean_kwh = used_kwh([rule.device], end - timedelta(days=DAYS_TO_FIT), end) / DAYS_TO_FIT
+    waiting = AlertRule.objects.filter(
+        metric__in=BUDGETS, threshold__isnull=True, device__isnull=False
+    ).select_related("device__site")
+    waiting_for = [(rule, rule.device) for rule in waiting if rule.device is not None]
+    begun = first_slots(sorted({device.pk for _, device in waiting_for}))
+    since = now - timedelta(days=DAYS_TO_FIT)
+    ready = [(rule, device) for rule, device in waiting_for if begun.get(device.pk, now) <= since]
+    for rule, device in ready[:FITTED_AT_ONCE]:
+        end = period_start(Metric.ENERGY_DAY, device.site, now)
+        mean_kwh = used_kwh([device], end - timedelta(days=DAYS_TO_FIT), end) / DAYS_TO_FIT
         factor = DAY_FACTOR if rule.metric == Metric.ENERGY_DAY else MONTH_FACTOR * DAYS_A_MONTH
         budget_kwh = max(math.ceil(mean_kwh * factor), 1)
         AlertRule.objects.filter(pk=rule.pk, threshold__isnull=True).update(threshold=budget_kwh)

@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import F, Max, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import F, Max, Q
 
 from wattkeep.alerts.causes import cause_at_closing, cause_at_opening
 from wattkeep.alerts.incidents import Course, announce, close, record
 from wattkeep.alerts.rules import Metric, most_gap_ms
 from wattkeep.alerts.wording import duration
 from wattkeep.domain.incidents import FLAPPING_FROM, MEMORY_MS, MOST_DOUBLINGS
+from wattkeep.history.reach import newest_instants
 from wattkeep.monitoring.models import (
     Alert,
     AlertRule,
     AlertType,
     Device,
     DeviceBoot,
-    EnergyReading,
-    EnergySlot,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +80,7 @@ def check_presence(now: datetime, since: datetime) -> None:
     """
     is_of_silence = {"metric__in": (Metric.OFFLINE, Metric.SILENT)}
     rules = AlertRule.objects.filter(is_enabled=True, **is_of_silence).select_related("site")
-    look = Look(now, since, hear(), *_known(now))
+    look = Look(now, since, hear(now), *_known(now))
     of_site = _by_site(look.heard)
     muting: dict[int, Alert] = {}
     own: dict[int, list[AlertRule]] = defaultdict(list)
@@ -117,24 +115,18 @@ def _known(now: datetime) -> tuple[dict[Key, Alert], dict[Key, datetime]]:
     return is_open, closed
 
 
-def hear() -> list[Heard]:
-    """Return every active device that was ever heard, in one query."""
-    newest = EnergyReading.objects.filter(device_id=OuterRef("pk")).order_by("-timestamp")
-    # Of a device that has been quiet for long, all readings may be sealed.
-    folded = EnergySlot.objects.filter(device_id=OuterRef("pk"), counter_at__isnull=False)
-    boots = DeviceBoot.objects.filter(device_id=OuterRef("pk")).values("device_id")
-    devices = Device.objects.filter(is_active=True).annotate(
-        reading_at=Coalesce(
-            Subquery(newest.values("timestamp")[:1]),
-            Subquery(folded.order_by("-start").values("counter_at")[:1]),
-        ),
-        seen_at=Subquery(boots.annotate(last=Max("last_seen")).values("last")),
-    )
+def hear(now: datetime) -> list[Heard]:
+    """Return every active device that was ever heard; the same few queries however many."""
+    devices = list(Device.objects.filter(is_active=True).select_related("site"))
+    ids = [device.pk for device in devices]
+    read = newest_instants(ids, now)
+    boots = DeviceBoot.objects.filter(device_id__in=ids).values_list("device_id")
+    seen = dict(boots.annotate(Max("last_seen")).order_by())
     heard = []
-    for device in devices.select_related("site"):
-        times = [at for at in (device.reading_at, device.seen_at) if at is not None]
+    for device in devices:
+        times = [at for at in (read.get(device.pk), seen.get(device.pk)) if at is not None]
         if times:
-            heard.append(Heard(device, max(times), device.reading_at))
+            heard.append(Heard(device, max(times), read.get(device.pk)))
     return heard
 
 

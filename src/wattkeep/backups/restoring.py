@@ -149,6 +149,7 @@ def _load_postgres(unpacked: Path, manifest: Manifest) -> None:
         executor = MigrationExecutor(connection)
         executor.migrate(list(manifest.migrations.items()))
         with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
             tables = connection.introspection.table_names(cursor)
             if missing := set(manifest.rows) - set(tables):
                 raise BackupError(f"no table for {', '.join(sorted(missing))} of the backup")

@@ -11,6 +11,7 @@ from wattkeep import __version__
 from wattkeep.cli.accounts import device, user
 from wattkeep.cli.backup import backup, restore
 from wattkeep.cli.board import board
+from wattkeep.cli.db import db
 from wattkeep.cli.demo import demo
 from wattkeep.cli.doctor import doctor
 from wattkeep.cli.export import export
@@ -54,6 +55,7 @@ for command in (
     backup,
     restore,
     storage,
+    db,
     doctor,
     secrets,
 ):

@@ -72,6 +72,7 @@ def require_installation() -> None:
 
 def migrate() -> None:
     """Bring the tables up to date."""
+    from django.conf import settings
     from django.core.management import call_command
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
@@ -79,7 +80,14 @@ def migrate() -> None:
     executor = MigrationExecutor(connection)
     targets = executor.loader.graph.leaf_nodes()
     if executor.migration_plan(targets):
+        if connection.vendor == "postgresql" and not settings.IS_BOUNCED:
+            # A large table takes the time it takes. The next connection has its limits again.
+            with connection.cursor() as cursor:
+                cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
         call_command("migrate", verbosity=0, interactive=False)
+        connection.close()
+        if connection.vendor == "postgresql":
+            connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's
 
 
 def find_user(name: str) -> User:

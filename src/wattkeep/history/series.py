@@ -15,6 +15,7 @@ from wattkeep.domain.slots import SLOT_MS, Envelope, slot_start
 from wattkeep.history.tails import tails_of
 from wattkeep.ledger.readings import instant_parameter, readings_between
 from wattkeep.monitoring.models import LedgerState
+from wattkeep.monitoring.replica import reading_connection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -213,7 +214,7 @@ def _slot_rows(devices: Sequence[Device], metric: str, grid: Grid) -> list[tuple
         f"AND samples > 0 AND {known} IS NOT NULL GROUP BY 1, 2"
     )
     span = instant_parameter(grid.start_ms), instant_parameter(grid.end_ms)
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(sql, [grid.start_ms, grid.step_ms, *(one.pk for one in devices), *span])
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows

@@ -7,13 +7,14 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from django.db.models import Max, Min, OuterRef, Subquery
+from django.db.models import Max, Min
 
 from wattkeep.domain.calendar import QUARTER, day_start
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import METRICS, slot_start
 from wattkeep.history.consumption import used_between
 from wattkeep.history.quarters import NOTHING
+from wattkeep.history.reach import first_slots
 from wattkeep.history.tails import tails_of
 from wattkeep.monitoring.models import Device, EnergySlot
 
@@ -98,13 +99,7 @@ def standings(devices: Sequence[Device], now: datetime, zone: ZoneInfo) -> dict[
 
 def _beginnings(devices: Sequence[Device]) -> dict[int, datetime]:
     """Return device id → its first stored quarter-hour."""
-    first = EnergySlot.objects.filter(device_id=OuterRef("pk")).order_by("start")
-    rows = (
-        Device.objects.filter(pk__in=[device.pk for device in devices])
-        .annotate(begun=Subquery(first.values("start")[:1]))
-        .values_list("pk", "begun")
-    )
-    return {device_id: begun for device_id, begun in rows if begun is not None}
+    return first_slots([device.pk for device in devices])
 
 
 @dataclass(frozen=True, slots=True)

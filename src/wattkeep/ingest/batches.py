@@ -78,6 +78,13 @@ class Stored:
     ack: int = 0
 
 
+@dataclass(slots=True)
+class PartlyStored:
+    """What became of arriving readings of many devices: None where it could not be stored."""
+
+    readings: list[Reading | None]
+
+
 class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
     """A body that is not stored, with the status and body of the answer."""
 

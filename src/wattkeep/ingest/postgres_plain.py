@@ -52,15 +52,25 @@ _CONTACT_TYPES = (_INT8, _TIMESTAMPTZ)
 def prepare_plain(connection: PGconn) -> None:
     """Prepare a new connection's statements."""
     for name, statement in _STATEMENTS.items():
-        types = _READING_TYPES + (_CONTACT_TYPES if b"contacts" in name else ())
-        oids = [_ARRAY_OF[one] for one in types]
-        _check(connection, connection.prepare(name, statement.encode(), oids))
+        _check(connection, connection.prepare(name, statement.encode(), _types(name)))
+
+
+def _types(name: bytes) -> list[int]:
+    """Return the types of a statement's parameters."""
+    types = _READING_TYPES + (_CONTACT_TYPES if b"contacts" in name else ())
+    return [_ARRAY_OF[one] for one in types]
 
 
 def insert_plain(
-    connection: PGconn, readings: Sequence[Reading], contacts: Sequence[tuple[int, int]]
+    connection: PGconn,
+    readings: Sequence[Reading],
+    contacts: Sequence[tuple[int, int]],
+    *,
+    is_prepared: bool = True,
 ) -> bool:
     """Store readings and contacts, all or none; False if a reading is known already.
+
+    Where nothing can be prepared the statement goes along, in the same round trip.
 
     Raises:
         psycopg.Error: the same as from a cursor.
@@ -70,7 +80,12 @@ def insert_plain(
     if contacts:
         name = b"wattkeep_readings_contacts"
         parameters += _arrays(contacts, _CONTACT_TYPES)
-    result = connection.exec_prepared(name, parameters, [pq.Format.BINARY] * len(parameters))
+    formats = [pq.Format.BINARY] * len(parameters)
+    if is_prepared:
+        result = connection.exec_prepared(name, parameters, formats)
+    else:
+        statement = _STATEMENTS[name].encode()
+        result = connection.exec_params(statement, parameters, _types(name), formats)
     try:
         _check(connection, result)
     except errors.UniqueViolation:

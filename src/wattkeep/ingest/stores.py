@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from wattkeep.domain.sequence import Arrived, TooManyHolesError
-from wattkeep.ingest.batches import Batch, Stored
+from wattkeep.ingest.batches import Batch, PartlyStored, Stored
 from wattkeep.ingest.lateness import Lateness
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class StoreUnavailable(Exception):  # noqa: N818 - named for what the caller ans
     """The group could not be committed; nothing of it is stored."""
 
 
-Outcome = Stored | StoreUnavailable
+Outcome = Stored | PartlyStored | StoreUnavailable
 
 
 class BootKey(NamedTuple):
@@ -281,7 +281,7 @@ def open_store() -> Store:
 
         return SqliteStore(str(connection.settings_dict["NAME"]))
     if connection.vendor == "postgresql":
-        from wattkeep.ingest.postgres_store import open_postgres_store
+        from wattkeep.ingest.postgres_choice import open_postgres_store
 
         return open_postgres_store()
     raise ImproperlyConfigured(

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from wattkeep.ingest.batches import Batch, Stored
+from wattkeep.ingest.batches import Batch, PartlyStored, Stored
 from wattkeep.ingest.counts import IngestCounts
 from wattkeep.ingest.stores import StoreUnavailable
 from wattkeep.ingest.work_thread import WorkThread
@@ -243,21 +243,14 @@ class Writer:
         new: list[list[Reading]] = []
         if group.arriving:
             *outcomes, last = outcomes
-            # Readings that got their time from us are never known already: none is left out.
-            arrived = last.readings if isinstance(last, Stored) else []
-            _call_all(group.answers, arrived or [None] * len(group.answers))
-            if arrived:
-                self._counts.note_plain_posts(arrived)
-            else:
-                self._counts.note_refused_plain_posts(len(group.answers))
-            new.append(arrived)
+            new.append(self._answer_arriving(group.answers, last))
         for future, outcome in zip(group.futures, outcomes, strict=True):
             if isinstance(outcome, Stored):
                 new.append(outcome.readings)
                 self._counts.known += outcome.duplicates
                 if not future.done():  # done: the client has gone
                     future.set_result(outcome)
-            elif not future.done():
+            elif isinstance(outcome, StoreUnavailable) and not future.done():
                 future.set_exception(outcome)
         self._counts.stored += sum(map(len, new))
         if self._after_commit is not None:
@@ -265,6 +258,22 @@ class Writer:
                 self._after_commit(list(chain.from_iterable(new)))
             except Exception:
                 logger.exception("what follows a commit failed; the readings are stored")
+
+    def _answer_arriving(self, answers: list[Answer], outcome: Outcome) -> list[Reading]:
+        """Tell those that brought one reading each; return what is stored of these.
+
+        Readings that got their time from us are never known already: none is left out.
+        """
+        placed: Sequence[Reading | None] = [None] * len(answers)
+        if isinstance(outcome, (Stored, PartlyStored)):
+            placed = outcome.readings
+        _call_all(answers, placed)
+        stored = [reading for reading in placed if reading is not None]
+        if stored:
+            self._counts.note_plain_posts(stored)
+        if refused := len(placed) - len(stored):
+            self._counts.note_refused_plain_posts(refused)
+        return stored
 
     def _refuse(self, group: _Group, contacts: list[tuple[int, int]], error: Exception) -> None:
         if isinstance(error, StoreUnavailable):

@@ -6,9 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
+from django.db.models import Max
 
 from wattkeep.domain.instants import to_ms
 from wattkeep.ledger.readings import instant_parameter
+from wattkeep.monitoring.models import Device, DeviceBoot, LedgerMark, LedgerState
+from wattkeep.monitoring.partitions import is_distributed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,6 +55,8 @@ def due_devices(now: datetime, share: Share = EVERYTHING) -> list[int]:
 
     One statement: of a hundred thousand devices, of which nobody spoke, nothing is fetched.
     """
+    if is_distributed():
+        return due_apart(now)
     is_sqlite = connection.vendor == "sqlite"
     look_back = str(LOOK_BACK_MS) if is_sqlite else f"interval '{LOOK_BACK_MS} milliseconds'"
     with connection.cursor() as cursor:
@@ -60,3 +65,22 @@ def due_devices(now: datetime, share: Share = EVERYTHING) -> list[int]:
             [share.of, share.number, instant_parameter(to_ms(now) - LOOK_BACK_MS)],
         )
         return [device_id for (device_id,) in cursor.fetchall()]
+
+
+def due_apart(now: datetime) -> list[int]:
+    """Return the same without a statement that goes from devices into boots.
+
+    Where boots are spread over several servers each answers for its own.
+    """
+    boots = DeviceBoot.objects.order_by().values_list("device_id").annotate(Max("last_seen"))
+    done_to = dict(LedgerState.objects.values_list("device_id", "done_to"))
+    spoke = {
+        device_id
+        for device_id, last_seen in boots
+        if last_seen >= now - LOOK_BACK
+        or device_id not in done_to
+        or last_seen + LOOK_BACK >= done_to[device_id]
+    }
+    spoke.update(LedgerMark.objects.order_by().values_list("device_id", flat=True).distinct())
+    known = Device.objects.order_by("pk").values_list("pk", flat=True)
+    return [device_id for device_id in known if device_id in spoke]

@@ -311,12 +311,18 @@ def _estimated_sizes(counts: dict[str, int]) -> dict[str, tuple[int, int]]:
     }
 
 
+SIZE_WITH_PARTITIONS = (
+    "SELECT pg_{0}_size('{1}') + coalesce((SELECT sum(pg_{0}_size(relid))"
+    " FROM pg_partition_tree('{1}') WHERE level > 0), 0)"
+)
+
+
 def _postgres_sizes(names: dict[str, str]) -> tuple[int, dict[str, tuple[int, int]]]:
     total = _value("SELECT pg_database_size(current_database())")
     sizes = {
         what: (
-            _value(f"SELECT pg_table_size('{name}')"),
-            _value(f"SELECT pg_indexes_size('{name}')"),
+            _value(SIZE_WITH_PARTITIONS.format("table", name)),
+            _value(SIZE_WITH_PARTITIONS.format("indexes", name)),
         )
         for what, name in names.items()
     }

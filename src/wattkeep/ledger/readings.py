@@ -18,6 +18,7 @@ from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.readings import Reading
 from wattkeep.ledger.blocks import DAY_MS, WholeDay, blocks_before, blocks_from
 from wattkeep.monitoring.models import EnergyReading
+from wattkeep.monitoring.replica import reading_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -211,7 +212,7 @@ def _fetch(
     at = "timestamp"
     if connection.vendor != "sqlite":
         at = "(extract(epoch FROM timestamp) * 1000)::bigint"
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(
             f"SELECT {', '.join([at, *columns])} FROM monitoring_energyreading"  # noqa: S608 - checked names
             f" WHERE device_id = %s AND {where}",

@@ -70,7 +70,7 @@ def sweep_telemetry() -> list[int]:
     lost = {
         device_id
         for table in (*(table for table, _, _ in TELEMETRY), LedgerState.objects)
-        for device_id in _device_ids(table)
+        for device_id in device_ids_of(table)
         if device_id not in known
     }
     for device_id in sorted(lost):
@@ -96,7 +96,7 @@ def _delete_bit_by_bit(rows: QuerySet[Any], column: str, count: int) -> None:
         rows.filter(**{f"{column}__lt": instants[-1] + timedelta(milliseconds=1)}).delete()
 
 
-def _device_ids(table: Manager[Any]) -> Iterator[int]:
+def device_ids_of(table: Manager[Any] | QuerySet[Any]) -> Iterator[int]:
     """Yield the devices of a table, from one to the next by its key."""
     last = 0
     rows = table.order_by("device_id").values_list("device_id", flat=True)

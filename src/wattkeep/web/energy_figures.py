@@ -8,15 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.db.models import OuterRef, Subquery
-
 from wattkeep.api.access import devices_of
 from wattkeep.domain.calendar import By
 from wattkeep.history.consumption import consumption, used_between
 from wattkeep.history.quarters import NOTHING
+from wattkeep.history.reach import annotate, reach_of
 from wattkeep.history.stacks import Part, Stack, stack
 from wattkeep.history.trees import site_totals
-from wattkeep.monitoring.models import EnergyReading, EnergySlot
 from wattkeep.web.periods import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -122,18 +120,9 @@ class Shown:
 
 def owned_devices(request: HttpRequest) -> list[Device]:
     """Return one's devices, each with its first and last quarter-hour and its newest reading."""
-    slots = EnergySlot.objects.filter(device=OuterRef("pk")).values("start")
-    readings = EnergyReading.objects.filter(device=OuterRef("pk")).values("timestamp")
-    return list(
-        devices_of(request.user)
-        .annotate(
-            first_slot=Subquery(slots.order_by("start")[:1]),
-            last_slot=Subquery(slots.order_by("-start")[:1]),
-            first_row=Subquery(readings.order_by("timestamp")[:1]),
-            last_row=Subquery(readings.order_by("-timestamp")[:1]),
-        )
-        .order_by("name", "id")
-    )
+    owned = list(devices_of(request.user).order_by("name", "id"))
+    annotate(owned, reach_of([device.pk for device in owned]))
+    return owned
 
 
 def _first(device: Device) -> datetime | None:

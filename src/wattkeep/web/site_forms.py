@@ -81,6 +81,7 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg]
     def _count_days_before(self, days: int) -> int:
         """Return how many of its devices' days hold readings that would go."""
         edge = timezone.now() - timedelta(days=days + 1)
-        sealed = ReadingBlock.objects.filter(device__site=self.instance, day__lt=edge).count()
-        rows = EnergyReading.objects.filter(device__site=self.instance, timestamp__lt=edge)
+        ids = list(self.instance.devices.values_list("pk", flat=True))
+        sealed = ReadingBlock.objects.filter(device_id__in=ids, day__lt=edge).count()
+        rows = EnergyReading.objects.filter(device_id__in=ids, timestamp__lt=edge)
         return sealed or int(rows.exists())

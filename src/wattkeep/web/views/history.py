@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,8 +22,8 @@ from wattkeep.api.figures import series_body
 from wattkeep.api.payloads import iso
 from wattkeep.api.spans import EARLIEST, LATEST, Span
 from wattkeep.domain.instants import from_ms, to_ms
+from wattkeep.history.reach import annotate, begin_of
 from wattkeep.history.series import NO_VALUES, UNITS, Series, series
-from wattkeep.monitoring.models import EnergyReading, EnergySlot
 from wattkeep.web.wording import NO_VALUE, number_text
 
 if TYPE_CHECKING:
@@ -139,19 +138,12 @@ def history_figures(request: HttpRequest) -> HttpResponse:
 def _devices(request: HttpRequest) -> list[Device]:
     """Return one's devices, each with where its history begins.
 
-    `first_slot` is the first quarter-hour; `first_reading` is earlier while the ledger has not
-    taken up a device's first readings.
+    `first_slot` is the first quarter-hour; `first_row` is earlier while the ledger has not taken
+    up a device's first readings.
     """
-    slots = EnergySlot.objects.filter(device=OuterRef("pk")).order_by("start").values("start")
-    readings = EnergyReading.objects.filter(device=OuterRef("pk")).order_by("timestamp")
-    return list(
-        devices_of(request.user)
-        .annotate(
-            first_slot=Subquery(slots[:1]),
-            first_reading=Subquery(readings.values("timestamp")[:1]),
-        )
-        .order_by("name", "id")
-    )
+    owned = list(devices_of(request.user).order_by("name", "id"))
+    annotate(owned, begin_of([device.pk for device in owned]))
+    return owned
 
 
 def _read_shown(request: HttpRequest, owned: Sequence[Device], now: datetime) -> Shown:
@@ -192,7 +184,7 @@ def _read_time(text: str, zone: ZoneInfo) -> datetime | None:
 
 
 def _first_instant(owned: Sequence[Device], now: datetime) -> datetime:
-    names = ("first_slot", "first_reading")
+    names = ("first_slot", "first_row")
     found: list[datetime | None] = [getattr(one, name) for one in owned for name in names]
     return min([*filter(None, found), now - timedelta(days=1)])
 
