@@ -17,7 +17,9 @@ export class Socket {
 
   // `onMessage` gets what arrives, `onChange` whether the connection stands, each time that changes.
   constructor(deviceIds, { onMessage, onChange }) {
-    const url = new URL("/ws/live/", location.href);
+    // A page without a log-in brings what stands for one.
+    const own = document.querySelector("[data-socket-url]")?.dataset.socketUrl;
+    const url = new URL(own ?? "/ws/live/", location.href);
     url.protocol = url.protocol.replace("http", "ws");
     for (const id of deviceIds) url.searchParams.append("device", id);
     Object.assign(this, { url, onMessage, onChange });

@@ -20,6 +20,7 @@ from wattkeep.databases import (
     set_up_postgres,
 )
 from wattkeep.domain.calendar import is_time_zone
+from wattkeep.domain.mail_url import MailServer
 from wattkeep.domain.proxies import parse_networks
 from wattkeep.places import DATABASE_FILE, data_folder
 
@@ -242,8 +243,12 @@ CSRF_COOKIE_SAMESITE = "Lax"
 
 # "closed": only the first account is made on the page (with the code printed in the terminal).
 REGISTRATION = _text("WATTKEEP_REGISTRATION", "closed")
-if REGISTRATION not in {"open", "closed"}:
-    raise ImproperlyConfigured(f"WATTKEEP_REGISTRATION={REGISTRATION!r}: write open or closed.")
+if REGISTRATION == "off":
+    REGISTRATION = "closed"
+if REGISTRATION not in {"open", "invitation", "closed"}:
+    raise ImproperlyConfigured(
+        f"WATTKEEP_REGISTRATION={REGISTRATION!r}: write open, invitation or closed."
+    )
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -254,10 +259,72 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+# A password that the second one hashed is hashed by the first at the next log-in.
+PASSWORD_HASHERS = [
+    "wattkeep.monitoring.passwords.Argon2Hasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "web:login"
 LOGIN_REDIRECT_URL = "web:home"
 LOGOUT_REDIRECT_URL = "web:login"
+
+# Guesses at credentials are counted here; attempts from many addresses must not push each other
+# out of it.
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 50_000},
+    }
+}
+
+# -- mail to people about their accounts ------------------------------------------------------
+
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+MAIL_IS_SET_UP = False
+if _email_url := _text("WATTKEEP_EMAIL_URL"):
+    try:
+        _mail = MailServer.parse(_email_url)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"WATTKEEP_EMAIL_URL: {error}.") from None
+    MAIL_IS_SET_UP = True
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+    EMAIL_USE_SSL = _mail.encryption == "tls"
+    EMAIL_USE_TLS = _mail.encryption == "starttls"
+    EMAIL_TIMEOUT = 20
+    DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail.sender
+
+# -- accounts (allauth) -----------------------------------------------------------------------
+
+ACCOUNT_ADAPTER = "wattkeep.web.account_adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_FORMS = {"login": "wattkeep.web.account_forms.LoginForm"}
+# Who registers confirms before the first log-in (`AccountAdapter.pre_login`); people without an
+# address stay able to log in when mail is set up later.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_IS_SET_UP
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Wattkeep] "
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+ACCOUNT_USER_DISPLAY = "wattkeep.web.account_adapters.user_name"
+# Log-ins and second factors are counted by `monitoring/throttles.py`.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "reauthenticate": None}
+MFA_ADAPTER = "wattkeep.web.account_adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# One period to either side: clocks of telephones differ.
+MFA_TOTP_TOLERANCE = 1
+MFA_TOTP_ISSUER = "Wattkeep"
+MFA_ALLOW_UNVERIFIED_EMAIL = not MAIL_IS_SET_UP
+MFA_FORMS = {
+    "authenticate": "wattkeep.web.account_forms.SecondFactorForm",
+    "reauthenticate": "wattkeep.web.account_forms.SecondFactorAgainForm",
+}
 
 # -- ingest and alerts ------------------------------------------------------------------------
 
@@ -300,6 +367,11 @@ INSTALLED_APPS = [
     "wattkeep.monitoring",
     "wattkeep.api",
     "wattkeep.web",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "django.contrib.humanize",
 ]
 
 MIDDLEWARE = [
@@ -314,6 +386,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "wattkeep.web.throttling.RetryAfterMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "wattkeep.web.middleware.DatabaseAwayMiddleware",
     "wattkeep.web.replica.ReplicaMiddleware",
@@ -368,8 +442,14 @@ SERVESTATIC_ADD_HEADERS_FUNCTION = _keep_built_files
 STATIC_ROOT = None
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["wattkeep.api.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "wattkeep.api.authentication.TokenAuthentication",
+        "wattkeep.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "wattkeep.api.authentication.TokenAllows",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["wattkeep.api.parsing.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -388,6 +468,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "EventKindEnum": "wattkeep.monitoring.models.MeterEvent.Kind",
         "RuleMetricEnum": "wattkeep.monitoring.models.AlertRule.Metric",
+        "SiteRoleEnum": "wattkeep.api.sharing_serializers.ROLE_WORDS",
+        "MemberRoleEnum": "wattkeep.api.sharing_serializers.GIVEN",
         "SeverityEnum": "wattkeep.monitoring.models.Severity",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

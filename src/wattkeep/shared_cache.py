@@ -98,6 +98,7 @@ def _forget(cache: RedisCache | LocMemCache, prefix: str) -> None:
         cache.clear()
         return
     # Django's own way empties the whole database, with the queue of tasks that is in it.
-    client = cache._cache.get_client(None, write=True)  # type: ignore[attr-defined]  # noqa: SLF001 - it has one
+    servers: Any = cache._cache  # type: ignore[attr-defined]  # noqa: SLF001 - no other way to it
+    client = servers.get_client(None, write=True)
     for key in client.scan_iter(f"{prefix}*", count=1000):
         client.delete(key)

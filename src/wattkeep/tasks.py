@@ -14,8 +14,12 @@ from wattkeep.ledger.due import Share
 from wattkeep.ledger.retention import drop_days
 from wattkeep.ledger.sealing import SealedDay, seal_days
 from wattkeep.ledger.update import update_each_due
+from wattkeep.monitoring.audit import forget_old
 from wattkeep.monitoring.deletion import sweep_telemetry
+from wattkeep.monitoring.devices import forget_ended_keys
 from wattkeep.monitoring.partitions import make_partitions
+from wattkeep.monitoring.sessions import SessionStore
+from wattkeep.monitoring.sharing import forget_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -59,9 +63,13 @@ def seal_each_due(now: datetime) -> Iterator[object]:
         raise DaysFailedError("; ".join(problems))
 
 
-def sweep_lost_rows(_now: datetime) -> list[int]:
-    """Delete what a deleted device's board could still send before its key was forgotten."""
-    return sweep_telemetry()
+def sweep_lost_rows(now: datetime) -> Iterator[object]:
+    """Delete what is over: lost rows, replaced keys, sessions, the log of long ago."""
+    yield sweep_telemetry()
+    yield forget_ended_keys()
+    SessionStore.clear_expired()
+    yield forget_old(now)
+    yield forget_over(now)
 
 
 TASKS = (

@@ -90,7 +90,7 @@ def test_nobody_is_asked_to_log_in(nobody, device):
         401,
         {"detail": "Authentication credentials were not provided."},
     )
-    assert answer["WWW-Authenticate"] == "Session"
+    assert answer["WWW-Authenticate"] == "Bearer"
 
 
 def test_device_key_opens_nothing_for_reading(nobody, device):

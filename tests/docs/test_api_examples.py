@@ -23,7 +23,7 @@ EXAMPLE = re.compile(
 VOLATILE = {
     "reading_id", "timestamp", "created_at", "last_seen", "start", "hour", "site_date", "date",
     "day", "key_prefix", "api_key", "consumption", "today_consumption", "measured", "estimated",
-    "corrected", "untracked", "end", "undone_at",
+    "corrected", "untracked", "end", "undone_at", "token", "token_prefix", "expires_at",
 }  # fmt: skip
 # What is there once the ledger has run, which it does not here.
 UNSETTLED = {"slot", "made_up_to", "will_be_made_again"}

@@ -162,3 +162,21 @@ def test_what_a_page_says_is_ignored(site):
             return await receive(socket, "reading")
 
     assert asyncio.run(scene())["device"] == device
+
+
+def test_a_program_with_a_token_is_welcome_and_one_with_a_wrong_token_is_not(site):
+    device, key = site.add_device("Pump")
+    site.post(key, READING)
+    visitor = Site(site.url)
+    visitor.log_in("ada")
+    body = json.dumps({"name": "Panel", "scope": "read"})
+    headers = {"Content-Type": "application/json"}
+    token = visitor.request("POST", "/api/v1/tokens/", body, headers).body["token"]
+
+    async def scene(text):
+        async with connect(site, f"device={device}", Authorization=f"Bearer {text}") as socket:
+            return await receive(socket, "reading")
+
+    assert asyncio.run(scene(token))["device"] == device
+    with pytest.raises((websockets.InvalidStatus, websockets.ConnectionClosed)):
+        asyncio.run(scene(f"{token}x"))

@@ -75,7 +75,10 @@ def test_default_time_zone_is_always_one(settings, db):
 def test_password_is_stored_slowly_hashed():
     from wattkeep import settings as shipped
 
-    assert shipped.PASSWORD_HASHERS == ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    assert shipped.PASSWORD_HASHERS == [
+        "wattkeep.monitoring.passwords.Argon2Hasher",
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    ]
     assert [one["NAME"].rpartition(".")[2] for one in shipped.AUTH_PASSWORD_VALIDATORS] == [
         "UserAttributeSimilarityValidator",
         "MinimumLengthValidator",

@@ -1,18 +1,23 @@
 """People, devices and browsers without a screen."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core import mail
 
+from wattkeep.monitoring import throttles
 from wattkeep.monitoring.models import DeviceBoot, EnergyReading
 
 PASSWORD = "lantern-orbit-7"
 
 
 @pytest.fixture(autouse=True)
-def _quick_and_apart(settings, tmp_path):
+def _quick_and_apart(settings, tmp_path, monkeypatch):
     settings.DATA_DIR = tmp_path
     settings.REGISTRATION = "closed"
+    # No window of a throttle ends in the middle of a test.
+    monkeypatch.setattr(throttles, "clock_s", lambda: 1_800_000_010.0)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -37,3 +42,19 @@ def record():
         )
 
     return store
+
+
+@pytest.fixture
+def mails(settings, mailoutbox):
+    """Set mail up; return what waits for so many mails and returns them."""
+    settings.MAIL_IS_SET_UP = True
+    settings.PUBLIC_URL = "https://energy.example.org"
+
+    def wait_for(count):
+        deadline = time.monotonic() + 30
+        while len(mail.outbox) < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return mail.outbox
+
+    return wait_for

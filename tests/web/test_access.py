@@ -42,7 +42,7 @@ def test_stranger_cannot_change_a_device(device, as_stranger):
     before = device.key_prefix
 
     saved = as_stranger.post(address, {"name": "Mine", "interval_s": 10, "range_w": 23000})
-    rekeyed = as_stranger.post(address, {"new_key": "yes", "confirm": "yes"})
+    rekeyed = as_stranger.post(address, {"new_key": "yes", "keep_old_h": "0"})
 
     device.refresh_from_db()
     assert (saved.status_code, rekeyed.status_code) == (404, 404)

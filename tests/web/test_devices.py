@@ -124,14 +124,14 @@ def test_edit_refuses_nothing_and_says_so(field, as_owner, device):
 def test_new_key_replaces_the_old_one(as_owner, device):
     address = reverse("web:device_edit", args=[device.pk])
 
-    page = as_owner.post(address, {"new_key": "yes", "confirm": "yes"}, follow=True)
+    page = as_owner.post(address, {"new_key": "yes", "keep_old_h": "0"}, follow=True)
 
     before = bytes(device.key_hash)
     device.refresh_from_db()
     assert bytes(device.key_hash) == key_hash(page.context["key"]) != before
 
 
-def test_new_key_needs_the_tick(as_owner, device):
+def test_new_key_needs_a_choice(as_owner, device):
     address = reverse("web:device_edit", args=[device.pk])
 
     page = as_owner.post(address, {"new_key": "yes"}, follow=True)
@@ -139,7 +139,7 @@ def test_new_key_needs_the_tick(as_owner, device):
     before = bytes(device.key_hash)
     device.refresh_from_db()
     assert bytes(device.key_hash) == before
-    assert "Tick the box first" in page.content.decode()
+    assert "Choose how long" in page.content.decode()
 
 
 def test_settings_change_the_home(as_owner, owner):

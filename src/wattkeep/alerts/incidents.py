@@ -11,7 +11,8 @@ from django.db.models import F, Q
 
 from wattkeep.alerts.notify import queue
 from wattkeep.alerts.wording import opening_message
-from wattkeep.monitoring.models import Alert, Device, Notification
+from wattkeep.monitoring.access import devices_for, sites_for
+from wattkeep.monitoring.models import Alert, Device, Notification, Role
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
+    from wattkeep.monitoring.access import Principal
     from wattkeep.monitoring.models import AlertRule
 
 logger = logging.getLogger(__name__)
@@ -45,9 +47,10 @@ class Course:
     recovery_hold_s: int = 0
 
 
-def incidents_of(user: Any) -> QuerySet[Alert]:
-    """Return the incidents `user` may see, newest first."""
-    own = Q(device__user=user) | Q(site__owner=user)
+def incidents_of(who: Principal, at_least: Role = Role.VIEWER) -> QuerySet[Alert]:
+    """Return the incidents of where `who` has this role or more, newest first."""
+    own = Q(device__in=devices_for(who, at_least).values("pk"))
+    own |= Q(site__in=sites_for(who, at_least).values("pk"))
     return Alert.objects.filter(own).select_related(
         "device__site", "site", "rule", "acknowledged_by", "snoozed_by", "resolved_by"
     )

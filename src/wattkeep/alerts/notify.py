@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, Q
 
+from wattkeep.monitoring.access import people_of
 from wattkeep.monitoring.models import Alert, Notification, NotificationChannel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
-    from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
     from wattkeep.monitoring.models import AlertRule, Site
@@ -31,11 +31,6 @@ def site_of(alert: Alert) -> Site:
     if alert.site is None:
         raise ValueError(f"incident {alert.pk} has neither device nor site")
     return alert.site
-
-
-def owner_of(alert: Alert) -> User:
-    """Return whose incident it is."""
-    return alert.device.user if alert.device is not None else site_of(alert).owner
 
 
 def queue(alert: Alert, kind: str, now: datetime) -> None:
@@ -98,10 +93,9 @@ def tomorrow_at(clock: time, zone: ZoneInfo, now: datetime) -> datetime:
 
 def _fitting(alert: Alert) -> QuerySet[NotificationChannel]:
     site = site_of(alert)
-    owner_id = alert.device.user_id if alert.device is not None else site.owner_id
     return NotificationChannel.objects.filter(
         Q(sites__isnull=True) | Q(sites=site),
-        user_id=owner_id,
+        user_id__in=people_of(site),
         is_enabled=True,
         minimum_severity__lte=alert.severity,
     ).distinct()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from wattkeep.alerts.notify import Kind, owner_of, site_of
+from wattkeep.alerts.notify import Kind, site_of
 from wattkeep.alerts.notify_links import (
     ACKNOWLEDGE,
     ALERTS_PATH,
@@ -15,11 +15,15 @@ from wattkeep.alerts.notify_links import (
     deed_address,
 )
 from wattkeep.alerts.wording import UNITS, duration, quantity
+from wattkeep.monitoring.access import Principal, may
+from wattkeep.monitoring.models import Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
+
+    from django.contrib.auth.models import User
 
     from wattkeep.monitoring.models import Alert, Notification
 
@@ -68,7 +72,7 @@ def compose(rows: Sequence[Notification], note: str = "") -> Text:
         subject, lines = _about_one(alerts[0], rows)
     else:
         subject, lines = _about_many(alerts, rows)
-    lines += _links(alerts)
+    lines += _links(alerts, rows[0].channel.user)
     if note:
         lines += ["", note]
     return Text(subject[:LONGEST_SUBJECT], "\n".join(lines))
@@ -142,16 +146,16 @@ def _more(alert: Alert) -> list[str]:
     return lines
 
 
-def _links(alerts: Sequence[Alert]) -> list[str]:
+def _links(alerts: Sequence[Alert], user: User) -> list[str]:
+    """Return where to see them, and for those who may, links that do something about them."""
     page = address(ALERTS_PATH if len(alerts) > 1 else f"{ALERTS_PATH}{alerts[0].pk}/")
     if not page:
         return []
     is_open = [alert.pk for alert in alerts if not alert.is_resolved]
     lines = ["", f"See it: {page}"]
-    if is_open:
-        user_id = owner_of(alerts[0]).pk
+    if is_open and may(Principal(user), site_of(alerts[0]), Role.EDITOR):
         lines += [
-            f"I take care of it: {deed_address(ACKNOWLEDGE, user_id, is_open)}",
-            f"Leave me in peace for a while: {deed_address(SNOOZE, user_id, is_open)}",
+            f"I take care of it: {deed_address(ACKNOWLEDGE, user.pk, is_open)}",
+            f"Leave me in peace for a while: {deed_address(SNOOZE, user.pk, is_open)}",
         ]
     return lines

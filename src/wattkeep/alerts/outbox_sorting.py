@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wattkeep.alerts.notify import Kind
+from wattkeep.alerts.notify import Kind, site_of
+from wattkeep.monitoring.access import people_of
 from wattkeep.monitoring.models import Notification
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ TAKEN_CARE_OF = "Somebody takes care of it."
 EXPLAINED = "The site's own incident says it."
 NEVER_TOLD = "That it began was not told either."
 SNOOZED = "It was snoozed."
+NOT_THEIRS = "You do not look after this site any more, or want to hear nothing of it."
 
 
 def sort_out(
@@ -55,6 +57,9 @@ def _is_told(
         return _withhold(row, OFF, now)
     if row.alert is None:
         return True
+    site = site_of(row.alert)
+    if channel.user_id != site.owner_id and channel.user_id not in people_of(site):
+        return _withhold(row, NOT_THEIRS, now)
     if row.kind == Kind.RECOVERED:
         return _is_end_told(row, row.alert, openings.get(row.alert.pk), now)
     return _is_beginning_told(row, row.alert, now)

@@ -8,14 +8,15 @@ from django.db import transaction
 
 from wattkeep.alerts.reports import build_report, span_before
 from wattkeep.alerts.reports_mail import write_mail
-from wattkeep.monitoring.models import Notification, ReportSchedule, Site
+from wattkeep.monitoring.access import Principal, sites_for
+from wattkeep.monitoring.models import Notification, ReportSchedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date, datetime
 
     from wattkeep.alerts.reports import Span
-    from wattkeep.monitoring.models import NotificationChannel
+    from wattkeep.monitoring.models import NotificationChannel, Site
 
 # Local time of the day after from which a report is sent: late readings are in by then.
 SENT_FROM_HOUR = 7
@@ -55,9 +56,13 @@ def queue_report(channel: NotificationChannel, span: Span, now: datetime) -> Non
 
 
 def sites_of(channel: NotificationChannel) -> list[Site]:
-    """Return the sites a channel is about: those chosen, or all of its user's."""
-    chosen = list(channel.sites.all())
-    return chosen or list(Site.objects.filter(owner=channel.user))
+    """Return the sites a channel is about: of those its user may see the chosen ones, or all.
+
+    Whoever chose one that they may not see any more is told of nothing, not of all others.
+    """
+    visible = sites_for(Principal(channel.user))
+    chosen = channel.sites.values("pk")
+    return list(visible.filter(pk__in=chosen) if chosen.exists() else visible)
 
 
 def _queue_if_due(schedule: ReportSchedule, now: datetime) -> bool:

@@ -12,15 +12,16 @@ from django.db.models import Q
 from wattkeep.domain.incidents import Limits, Phase
 from wattkeep.domain.presence import MISSED_REPORTS, MOST_QUIET_S
 from wattkeep.domain.readings import Reading
-from wattkeep.monitoring.models import AlertRule, Device
+from wattkeep.monitoring.access import devices_for, sites_for
+from wattkeep.monitoring.models import AlertRule, Device, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
 
     from django.db.models import QuerySet
 
     from wattkeep.domain.incidents import State
+    from wattkeep.monitoring.access import Principal
 
 Metric = AlertRule.Metric
 READING_METRICS = (
@@ -152,9 +153,10 @@ def limits_of(rule: AlertRule, interval_s: int) -> Limits:
     )
 
 
-def rules_of(user: Any) -> QuerySet[AlertRule]:
-    """Return the rules `user` may see, of their devices and sites."""
-    own = Q(device__user=user) | Q(site__owner=user)
+def rules_of(who: Principal, at_least: Role = Role.VIEWER) -> QuerySet[AlertRule]:
+    """Return the rules of the devices and sites where `who` has this role or more."""
+    own = Q(device__in=devices_for(who, at_least).values("pk"))
+    own |= Q(site__in=sites_for(who, at_least).values("pk"))
     return AlertRule.objects.filter(own).select_related("device__site", "site")
 
 

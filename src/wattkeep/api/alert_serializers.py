@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rest_framework import serializers
 
 from wattkeep.alerts.rule_checks import alert_type_of, validate_rule
-from wattkeep.api.serializers import AlertSerializer, OwnSiteField
-from wattkeep.monitoring.models import AlertRule, AlertType, Device, Severity
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
+from wattkeep.api.serializers import AlertSerializer, OwnDeviceField, OwnSiteField
+from wattkeep.monitoring.models import AlertRule, AlertType, Severity
 
 MOST_SNOOZE_H = 24 * 31
 OWN_COLUMNS = (
@@ -30,13 +27,6 @@ OWN_COLUMNS = (
     "quiet_until",
     "is_enabled",
 )
-
-
-class OwnDeviceField(serializers.PrimaryKeyRelatedField):  # type: ignore[type-arg]
-    """A device of the asking user; anybody else's does not exist."""
-
-    def get_queryset(self) -> QuerySet[Device]:
-        return Device.objects.filter(user=self.context["request"].user)
 
 
 class RuleSerializer(serializers.ModelSerializer):  # type: ignore[type-arg]

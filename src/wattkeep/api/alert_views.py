@@ -13,10 +13,11 @@ from rest_framework import status
 from rest_framework.response import Response
 
 from wattkeep.alerts.incidents import acknowledge, incidents_of, resolve, retire, snooze
+from wattkeep.alerts.notify import site_of
 from wattkeep.alerts.preview import RECOVERY_SHARE, preview, propose
 from wattkeep.alerts.rules import rules_of
 from wattkeep.alerts.wording import duration
-from wattkeep.api.access import OwnView, device_or_404
+from wattkeep.api.access import OwnView, device_or_404, require
 from wattkeep.api.alert_serializers import (
     IncidentPageSerializer,
     IncidentQuerySerializer,
@@ -28,9 +29,12 @@ from wattkeep.api.alert_serializers import (
     RulesQuerySerializer,
     SnoozeSerializer,
 )
+from wattkeep.api.audited import note_incident, note_rule, place_of
 from wattkeep.api.payloads import alert_row, iso
 from wattkeep.domain.instants import from_ms
-from wattkeep.monitoring.models import AlertRule
+from wattkeep.monitoring.access import principal_of
+from wattkeep.monitoring.audit import changes, words_of
+from wattkeep.monitoring.models import AlertRule, Role
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -102,7 +106,7 @@ class IncidentsView(OwnView):
         query = IncidentQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         wanted = query.validated_data
-        found = list(_filtered(incidents_of(request.user), wanted)[: wanted["limit"] + 1])
+        found = list(_filtered(incidents_of(principal_of(request)), wanted)[: wanted["limit"] + 1])
         page, now = found[: wanted["limit"]], timezone.now()
         return Response(
             {
@@ -127,8 +131,9 @@ class AcknowledgeView(OwnView):
     @extend_schema(request=None, responses={200: IncidentSerializer})
     def post(self, request: Request, alert_id: int) -> Response:
         """Note who, and send no more about it but that it is over."""
-        alert = _incident_or_404(request, alert_id)
+        alert = _incident_or_404(request, alert_id, Role.EDITOR)
         acknowledge(alert, _user(request), timezone.now())
+        note_incident(request, alert, "acknowledged")
         return _answer(alert)
 
 
@@ -138,12 +143,13 @@ class SnoozeView(OwnView):
     @extend_schema(request=SnoozeSerializer, responses={200: IncidentSerializer})
     def post(self, request: Request, alert_id: int) -> Response:
         """Send nothing about it for so many hours."""
-        alert = _incident_or_404(request, alert_id)
+        alert = _incident_or_404(request, alert_id, Role.EDITOR)
         body = SnoozeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         now = timezone.now()
         until = now + timedelta(hours=body.validated_data["hours"])
         snooze(alert, _user(request), until, now)
+        note_incident(request, alert, "snoozed")
         return _answer(alert)
 
 
@@ -153,8 +159,9 @@ class ResolveView(OwnView):
     @extend_schema(request=None, responses={200: IncidentSerializer})
     def post(self, request: Request, alert_id: int) -> Response:
         """Close it; it opens again only after it has been over."""
-        alert = _incident_or_404(request, alert_id)
+        alert = _incident_or_404(request, alert_id, Role.EDITOR)
         resolve(alert, _user(request), timezone.now())
+        note_incident(request, alert, "resolved")
         return _answer(_incident_or_404(request, alert_id))
 
 
@@ -170,7 +177,7 @@ class RulesView(OwnView):
         """List them; with device= those of one device and its site."""
         query = RulesQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        rules = rules_of(request.user)
+        rules = rules_of(principal_of(request))
         if "device" in query.validated_data:
             device = device_or_404(request, query.validated_data["device"])
             rules = rules.filter(Q(device=device) | Q(site=device.site_id))
@@ -181,7 +188,7 @@ class RulesView(OwnView):
         """Make one."""
         serializer = RuleSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        serializer.save()
+        note_rule(request, serializer.save(), "made")
         return Response(serializer.data, status=status.HTTP_201_CREATED)
 
 
@@ -197,7 +204,8 @@ class RuleView(OwnView):
     @extend_schema(request=RuleSerializer(partial=True), responses={200: RuleSerializer})
     def patch(self, request: Request, rule_id: int) -> Response:
         """Change what is sent, leave the rest; every process follows within seconds."""
-        rule = _rule_or_404(request, rule_id)
+        rule = _rule_or_404(request, rule_id, Role.EDITOR)
+        before = words_of(rule)
         serializer = RuleSerializer(
             rule, data=request.data, partial=True, context={"request": request}
         )
@@ -205,14 +213,16 @@ class RuleView(OwnView):
         serializer.save()
         if not rule.is_enabled:
             retire(rule, timezone.now())
+        note_rule(request, rule, "changed", changes(before, words_of(rule)))
         return Response(serializer.data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, rule_id: int) -> Response:
         """Delete it; its incidents stay, closed."""
-        rule = _rule_or_404(request, rule_id)
+        rule = _rule_or_404(request, rule_id, Role.EDITOR)
         retire(rule, timezone.now())
         rule.delete()
+        note_rule(request, rule, "deleted")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -274,17 +284,19 @@ def _filtered(alerts: QuerySet[Alert], wanted: dict[str, Any]) -> QuerySet[Alert
     return alerts.order_by("-created_at", "-id")
 
 
-def _incident_or_404(request: Request, alert_id: int) -> Alert:
-    alert = incidents_of(request.user).filter(pk=alert_id).first()
+def _incident_or_404(request: Request, alert_id: int, at_least: Role = Role.VIEWER) -> Alert:
+    alert = incidents_of(principal_of(request)).filter(pk=alert_id).first()
     if alert is None:
         raise Http404
+    require(request, alert.device or site_of(alert), at_least)
     return alert
 
 
-def _rule_or_404(request: Request, rule_id: int) -> AlertRule:
-    rule = rules_of(request.user).filter(pk=rule_id).first()
+def _rule_or_404(request: Request, rule_id: int, at_least: Role = Role.VIEWER) -> AlertRule:
+    rule = rules_of(principal_of(request)).filter(pk=rule_id).first()
     if rule is None:
         raise Http404
+    require(request, place_of(rule), at_least)
     return rule
 
 

@@ -14,12 +14,15 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from wattkeep.arrival import client_address
 from wattkeep.boards.releases import piece_of
 from wattkeep.boards.reports import BadReportError, decode_file_request, decode_report
 from wattkeep.boards.sync import ReplayedError, answer_report
 from wattkeep.domain.keys import is_signature
+from wattkeep.ingest.endpoint import TOO_MANY_GUESSES
 from wattkeep.ingest.keys import KeysUnavailable, identify
 from wattkeep.ingest.limits import RateLimit
+from wattkeep.monitoring.throttles import KEYS_BY_ADDRESS, group_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +110,7 @@ def _admit(request: HttpRequest) -> tuple[Identity, bytes]:
     if len(body) > MOST_BYTES:
         raise _Refused(413, f"The body is larger than {MOST_BYTES:,} bytes.")
     if signature and not is_signature(signature, body, identity.signing_key):
-        raise _Refused(401, "Invalid signature")
+        raise _wrong("signature", request)
     with _limit_lock:
         wait_s = _limit.wait_s(identity.device_id)
     if wait_s:
@@ -125,11 +128,17 @@ def _identify(request: HttpRequest, *, is_signed: bool) -> Identity:
     else:
         raise _Refused(401, "API key is required")
     if identity is None:
-        what = "signature" if is_signed else "API key"
-        raise _Refused(401, f"Invalid {what}")
+        raise _wrong("signature" if is_signed else "API key", request)
     if identity.signed_only and not is_signed:
         raise _Refused(401, "This device accepts signed requests only")
     return identity
+
+
+def _wrong(what: str, request: HttpRequest) -> _Refused:
+    """Return what a wrong key or signature is answered; a right one is never held up."""
+    if wait_s := KEYS_BY_ADDRESS.take(group_of(client_address(request))):
+        return _Refused(429, TOO_MANY_GUESSES, Retry_After=str(wait_s))
+    return _Refused(401, f"Invalid {what}")
 
 
 def _signed(identity: Identity, content: bytes, signed: bytes, kind: str) -> HttpResponse:

@@ -20,6 +20,8 @@ from wattkeep.api.board_serializers import (
 from wattkeep.api.serializers import ErrorSerializer
 from wattkeep.boards.commands import queue_command, withdraw_command
 from wattkeep.boards.configuration import Setup, change_setup, setup_of
+from wattkeep.monitoring.audit import Subject, note
+from wattkeep.monitoring.models import Role
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -37,7 +39,7 @@ class BoardView(OwnView):
     @extend_schema(request=BoardSetupSerializer(partial=True), responses={200: BoardSerializer})
     def patch(self, request: Request, device_id: int) -> Response:
         """Change what is sent, leave the rest; the board asks for it with its next post."""
-        device = device_or_404(request, device_id)
+        device = device_or_404(request, device_id, Role.EDITOR)
         serializer = BoardSetupSerializer(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         changed = serializer.validated_data
@@ -51,6 +53,8 @@ class BoardView(OwnView):
             meters=tuple(changed.get("meters", was.meters)),
         )
         change_setup(device.pk, setup)
+        told = ", ".join(f"{name}: {value}" for name, value in changed.items())
+        note(request, Subject.BOARD, "settings changed", on=device, details=told)
         return Response(board_payload(device, timezone.now()))
 
 
@@ -66,11 +70,13 @@ class BoardCommandsView(OwnView):
     )
     def post(self, request: Request, device_id: int) -> Response:
         """Give a command; the board fetches it with its next post."""
-        device = device_or_404(request, device_id)
+        device = device_or_404(request, device_id, Role.EDITOR)
         serializer = NewBoardCommandSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user: User = request.user  # type: ignore[assignment]
         command, is_new = queue_command(device.pk, serializer.validated_data["command"], user)
+        if is_new:
+            note(request, Subject.BOARD, f"told: {command.get_kind_display()}", on=device)
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(command_row(command), status=code)
 
@@ -81,8 +87,9 @@ class BoardCommandView(OwnView):
     @extend_schema(responses={204: None, 404: ErrorSerializer})
     def delete(self, request: Request, device_id: int, command_id: int) -> Response:
         """Take it back, as long as it was not handed over."""
-        device = device_or_404(request, device_id)
+        device = device_or_404(request, device_id, Role.EDITOR)
         if not withdraw_command(device.pk, command_id):
             words = {"error": "No such command waits; it may have been handed over."}
             return Response(words, status=status.HTTP_404_NOT_FOUND)
+        note(request, Subject.BOARD, "command taken back", on=device)
         return Response(status=status.HTTP_204_NO_CONTENT)

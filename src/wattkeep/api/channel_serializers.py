@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING, Any
 from rest_framework import serializers
 
 from wattkeep.alerts.notify_channels import AddressRefusedError, set_address
+from wattkeep.api.access import sites_of
 from wattkeep.monitoring.models import (
     Notification,
     NotificationChannel,
     ReportSchedule,
     Severity,
-    Site,
 )
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+    from wattkeep.monitoring.models import Site
+
 MOST_A_DAY = 100
 
 
 class OwnSitesField(serializers.PrimaryKeyRelatedField):  # type: ignore[type-arg]
-    """Sites of the asking user; anybody else's do not exist."""
+    """Sites that the asking user may see; others do not exist."""
 
     def get_queryset(self) -> QuerySet[Site]:
-        return Site.objects.filter(owner=self.context["request"].user)
+        return sites_of(self.context["request"])
 
 
 class ReportsField(serializers.MultipleChoiceField):

@@ -32,6 +32,7 @@ from wattkeep.api.channel_serializers import (
     TestSerializer,
 )
 from wattkeep.api.payloads import iso
+from wattkeep.monitoring.audit import Subject, changes, note, words_of
 from wattkeep.monitoring.models import NotificationChannel
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from wattkeep.monitoring.models import Notification
 
 NOTICE_LENGTH = 300
+TOLD_OF_CHANNELS = ("name", "url_shown", "minimum_severity", "is_enabled", "daily_cap")
 
 
 def channels_of(user: Any) -> QuerySet[NotificationChannel]:
@@ -64,6 +66,7 @@ class ChannelsView(OwnView):
         serializer = ChannelSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         channel = _save(serializer, NotificationChannel(user=request.user))  # type: ignore[misc]  # authenticated
+        note(request, Subject.CHANNEL, "added", name=channel.name, details=channel.url_shown)
         return Response(_row(request, channel), status=status.HTTP_201_CREATED)
 
 
@@ -83,12 +86,18 @@ class ChannelView(OwnView):
             channel, data=request.data, partial=True, context={"request": request}
         )
         serializer.is_valid(raise_exception=True)
-        return Response(_row(request, _save(serializer, channel)))
+        before = words_of(channel, TOLD_OF_CHANNELS)
+        saved = _save(serializer, channel)
+        told = changes(before, words_of(saved, TOLD_OF_CHANNELS))
+        note(request, Subject.CHANNEL, "changed", name=saved.name, details=told)
+        return Response(_row(request, saved))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, channel_id: int) -> Response:
         """Delete it with what waits for it."""
-        _channel_or_404(request, channel_id).delete()
+        channel = _channel_or_404(request, channel_id)
+        channel.delete()
+        note(request, Subject.CHANNEL, "deleted", name=channel.name)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -12,7 +12,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from wattkeep.api import payloads
-from wattkeep.api.access import OwnView, device_or_404, site_or_404
+from wattkeep.api.access import OwnView, device_or_404, devices_of, site_or_404
+from wattkeep.api.audited import note_correction, note_swap
 from wattkeep.api.figure_serializers import CorrectionSerializer
 from wattkeep.api.figures import correction_row
 from wattkeep.api.parameters import END, LIST_START
@@ -25,7 +26,7 @@ from wattkeep.api.serializers import (
 from wattkeep.api.spans import parse_time, read_span
 from wattkeep.ledger.corrections import CorrectionError, Wish, set_correction, undo_correction
 from wattkeep.ledger.swap import Change, SwapError, swap_hardware
-from wattkeep.monitoring.models import Correction
+from wattkeep.monitoring.models import Correction, Role
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -56,7 +57,7 @@ class DeviceCorrectionsView(OwnView):
     )
     def post(self, request: Request, device_id: int) -> Response:
         """Say what an interval used, or leave it out of every sum; the readings stay."""
-        device = device_or_404(request, device_id)
+        device = device_or_404(request, device_id, Role.EDITOR)
         serializer = NewCorrectionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         asked = serializer.validated_data
@@ -72,6 +73,7 @@ class DeviceCorrectionsView(OwnView):
             correction = set_correction(device, wish, user, timezone.now())
         except CorrectionError as error:
             raise ValidationError({"error": [str(error)]}) from error
+        note_correction(request, device, correction, "set")
         return Response(correction_row(correction), status=status.HTTP_201_CREATED)
 
 
@@ -81,13 +83,14 @@ class DeviceCorrectionView(OwnView):
     @extend_schema(responses={200: CorrectionSerializer})
     def delete(self, request: Request, device_id: int, correction_id: int) -> Response:
         """Undo it: the figure is what it was before. The row stays and says who did."""
-        device = device_or_404(request, device_id)
+        device = device_or_404(request, device_id, Role.EDITOR)
         rows = Correction.objects.filter(device_id=device.pk, pk=correction_id)
         correction = rows.select_related("author", "undone_by").first()
         if correction is None:
             raise Http404
         user: User = request.user  # type: ignore[assignment]
         undo_correction(correction, user, timezone.now())
+        note_correction(request, device, correction, "undone")
         return Response(correction_row(correction))
 
 
@@ -101,19 +104,22 @@ class SiteCorrectionsView(OwnView):
     def get(self, request: Request, site_id: int) -> Response:
         """List them, newest interval first, those undone too."""
         site = site_or_404(request, site_id)
-        rows = Correction.objects.filter(device__site=site, device__user=site.owner_id)
+        rows = Correction.objects.filter(device__in=devices_of(request).filter(site=site))
         return Response(_list_rows(request, rows, site.zone))
 
 
 class DeviceSwapView(OwnView):
     """Another meter or board for a device."""
 
+    # The answer is a key.
+    admin_methods = frozenset({"POST"})
+
     @extend_schema(
         request=SwapSerializer, responses={201: NewDeviceSerializer, 400: ErrorSerializer}
     )
     def post(self, request: Request, device_id: int) -> Response:
         """Note the change and return the new key, shown this once; the history goes on."""
-        device = device_or_404(request, device_id)
+        device = device_or_404(request, device_id, Role.EDITOR)
         serializer = SwapSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         asked = serializer.validated_data
@@ -125,6 +131,7 @@ class DeviceSwapView(OwnView):
             key = swap_hardware(device, change, now)
         except SwapError as error:
             raise ValidationError({"error": [str(error)]}) from error
+        note_swap(request, device, is_new_meter=change.is_new_meter)
         row = payloads.device_rows([device], now)[0]
         return Response({**row, "api_key": key}, status=status.HTTP_201_CREATED)
 

@@ -50,7 +50,7 @@ class ReadingsCsvView(ExportView):
         device = device_or_404(request, device_id)
         span = _read_export_span(request, device.site.zone)
         name = file_name(device, "readings", span.start, span.end)
-        return _stream(request, readings_csv(device, span.start, span.end), name)
+        return stream(request, readings_csv(device, span.start, span.end), name)
 
 
 class SlotsCsvView(ExportView):
@@ -62,7 +62,7 @@ class SlotsCsvView(ExportView):
         device = device_or_404(request, device_id)
         span = _read_export_span(request, device.site.zone)
         name = file_name(device, "quarter-hours", span.start, span.end)
-        return _stream(request, slots_csv(device, span.start, span.end), name)
+        return stream(request, slots_csv(device, span.start, span.end), name)
 
 
 def _read_export_span(request: Request, zone: Any) -> Span:
@@ -73,7 +73,8 @@ def _read_export_span(request: Request, zone: Any) -> Span:
     return Span(EARLIEST, max(EARLIEST, read_time(request, "end", zone) or now))
 
 
-def _stream(request: Request, chunks: Iterator[str], name: str) -> StreamingHttpResponse:
+def stream(request: Request, chunks: Iterator[str], name: str) -> StreamingHttpResponse:
+    """Return a file that is sent while it is made."""
     # Under ASGI Django would gather all of a plain iterator before it sends the first byte.
     is_async = isinstance(request._request, ASGIRequest)  # noqa: SLF001 - DRF's way to Django's
     response = StreamingHttpResponse(

@@ -159,7 +159,7 @@ class DeviceWhyView(FigureView):
 
 
 def _devices_at(request: Request, site_id: int) -> list[Device]:
-    return list(devices_of(request.user).filter(site_id=site_id).order_by("name", "id"))
+    return list(devices_of(request).filter(site_id=site_id).order_by("name", "id"))
 
 
 def _read_period(request: Request, span: Span, devices: Sequence[Device]) -> By:

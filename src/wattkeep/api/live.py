@@ -7,7 +7,6 @@ import json
 import logging
 from functools import lru_cache
 from http.cookies import SimpleCookie
-from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -19,13 +18,18 @@ from django.contrib.auth import get_user
 from django.db import Error, connections
 from django.utils import timezone
 
+from wattkeep.api.authentication import bearer_token
 from wattkeep.api.payloads import VALUES, alert_row, iso
 from wattkeep.arrival import is_welcome_host
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.presence import Status
 from wattkeep.domain.readings import Reading
 from wattkeep.live.presence import presence_of, presences_of
+from wattkeep.monitoring.access import Principal, devices_for, principal_of
 from wattkeep.monitoring.models import Alert, Device
+from wattkeep.monitoring.sessions import SessionStore
+from wattkeep.monitoring.sharing import find_link
+from wattkeep.monitoring.tokens import find_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -62,7 +66,7 @@ class Seen(NamedTuple):
 
 
 class LiveSocket(AsyncWebsocketConsumer):
-    """One open page. Only its user's own devices; a stranger's is as if it did not exist."""
+    """One open page. Only devices its reader may see; any other is as if it did not exist."""
 
     def __init__(self, hub: Hub, lookout: Lookout) -> None:
         super().__init__()
@@ -96,7 +100,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         if not is_welcome_host(self.scope, settings.NAMED_HOSTS) or not _is_same_origin(self.scope):
             return False
         try:
-            return bool(await _in_thread(_may_watch, self.scope["headers"], ids))
+            return bool(await _in_thread(_may_watch, self.scope, ids))
         except Error:
             return False
 
@@ -112,7 +116,7 @@ class LiveSocket(AsyncWebsocketConsumer):
                 message = await watcher.next(PING_EVERY_S)
                 await self.send(text_data=PING if message is None else _as_text(message))
                 if loop.time() >= ask_again:
-                    if not await _in_thread(_may_watch, self.scope["headers"], ids):
+                    if not await _in_thread(_may_watch, self.scope, ids):
                         break
                     ask_again = loop.time() + ASK_AGAIN_S
         except Error:
@@ -256,16 +260,31 @@ def _is_same_origin(scope: Any) -> bool:
     return urlsplit(origin).netloc == host or origin in trusted
 
 
-def _may_watch(headers: list[tuple[bytes, bytes]], ids: Collection[int]) -> bool:
-    """Tell whether the session in the cookies is good and all these devices are its user's."""
-    cookies = SimpleCookie(dict(headers).get(b"cookie", b"").decode("latin-1"))
+def _may_watch(scope: Any, ids: Collection[int]) -> bool:
+    """Tell whether whoever opens this may see all these devices."""
+    who = _asker(scope)
+    return who is not None and devices_for(who).filter(pk__in=ids).count() == len(ids)
+
+
+def _asker(scope: Any) -> Principal | None:
+    """Return who asks: by a viewer link in the address, a token, or the session in the cookies."""
+    headers = dict(scope["headers"])
+    asked = parse_qs(scope["query_string"].decode("latin-1"))
+    if "link" in asked:
+        link = find_link(asked["link"][0])
+        return Principal.of_link(link) if link else None
+    text = bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
+    if text is not None:
+        token = find_token(text)
+        return Principal.of_token(token) if token else None
+    cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
     if (cookie := cookies.get(settings.SESSION_COOKIE_NAME)) is None:
-        return False
-    session = import_module(settings.SESSION_ENGINE).SessionStore(cookie.value)
+        return None
+    session = SessionStore.of_cookie(cookie.value)
     user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]  # all it looks at
     if not user.is_authenticated:
-        return False
-    return Device.objects.filter(user_id=user.pk, pk__in=ids).count() == len(ids)
+        return None
+    return principal_of(SimpleNamespace(session=session, user=user))
 
 
 async def _in_thread(question: Any, *args: Any, **named: Any) -> Any:

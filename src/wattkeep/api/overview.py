@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from wattkeep.api.access import OwnView, devices_of, site_or_404
+from wattkeep.api.access import OwnView, shown_devices, site_or_404
 from wattkeep.api.payloads import device_row, iso
 from wattkeep.api.serializers import DeviceRowSerializer
 from wattkeep.history.consumption import to_kwh
@@ -76,7 +76,7 @@ class SiteOverviewView(OwnView):
     def get(self, request: Request, site_id: int) -> Response:
         """Return power now, today, this month and the month before up to the same moment."""
         site = site_or_404(request, site_id)
-        devices = list(devices_of(request.user).filter(site_id=site.pk))
+        devices = shown_devices(request, site.pk)
         return Response(overview_payload(site, devices, timezone.now()))
 
 

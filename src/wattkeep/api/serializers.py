@@ -6,8 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from wattkeep.monitoring.devices import possible_parents
-from wattkeep.monitoring.models import Device, Site
+from wattkeep.api.access import devices_of, sites_of
+from wattkeep.monitoring.devices import LONGEST_OVERLAP, USUAL_OVERLAP, possible_parents
+from wattkeep.monitoring.models import Device, Role
 
 
 class NumberedField(serializers.PrimaryKeyRelatedField):  # type: ignore[type-arg]
@@ -21,17 +22,17 @@ class NumberedField(serializers.PrimaryKeyRelatedField):  # type: ignore[type-ar
 
 
 class OwnSiteField(NumberedField):
-    """A site of the asking user; anybody else's does not exist."""
+    """A site that whoever asks may change; any other does not exist."""
 
     def get_queryset(self) -> Any:
-        return Site.objects.filter(owner=self.context["request"].user)
+        return sites_of(self.context["request"], Role.EDITOR)
 
 
 class OwnDeviceField(NumberedField):
-    """A device of the asking user; anybody else's does not exist."""
+    """A device that whoever asks may change; any other does not exist."""
 
     def get_queryset(self) -> Any:
-        return Device.objects.filter(user=self.context["request"].user)
+        return devices_of(self.context["request"], Role.EDITOR)
 
 
 class DeviceSerializer(serializers.ModelSerializer):  # type: ignore[type-arg]
@@ -57,14 +58,18 @@ class DeviceSerializer(serializers.ModelSerializer):  # type: ignore[type-arg]
         )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a parent that is elsewhere, or behind the device itself."""
+        """Refuse another owner's site, and a parent that is elsewhere or behind the device."""
+        known, site = self.instance, attrs.get("site")
+        if known is not None and site is not None and site.owner_id != known.user_id:
+            words = "A device moves between sites of one owner only."
+            raise serializers.ValidationError({"site": [words]})
         parent: Device | None = attrs.get("parent")
         if parent is None:
             return attrs
         device = self.instance
         if device is None:
             attrs.setdefault("site", parent.site)
-            device = Device(user=self.context["request"].user)
+            device = Device(user=attrs["site"].owner)
         if "site" in attrs:
             device.site = attrs["site"]
         if not possible_parents(device).filter(pk=parent.pk).exists():
@@ -77,6 +82,17 @@ class DeletionSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """What deleting a device needs: its name, typed."""
 
     name = serializers.CharField(max_length=100)
+
+
+class KeyChangeSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """How long a device's old key stays good beside the new one."""
+
+    keep_old_s = serializers.IntegerField(
+        min_value=0,
+        max_value=int(LONGEST_OVERLAP.total_seconds()),
+        default=int(USUAL_OVERLAP.total_seconds()),
+        help_text="seconds; 0 ends it at once",
+    )
 
 
 class NewCorrectionSerializer(serializers.Serializer):  # type: ignore[type-arg]

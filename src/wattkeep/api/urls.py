@@ -12,8 +12,10 @@ from wattkeep.api import (
     exports,
     figure_views,
     overview,
+    token_views,
     views,
 )
+from wattkeep.api.sharing_urls import urlpatterns as sharing_urls
 
 app_name = "api"
 
@@ -119,6 +121,8 @@ urlpatterns = [
     path("v1/rules/preview/", alert_views.RulePreviewView.as_view(), name="rule-preview"),
     path("v1/rules/propose/", alert_views.RuleProposeView.as_view(), name="rule-propose"),
     path("v1/rules/<int:rule_id>/", alert_views.RuleView.as_view(), name="rule"),
+    path("v1/tokens/", token_views.TokensView.as_view(), name="tokens"),
+    path("v1/tokens/<int:token_id>/", token_views.TokenView.as_view(), name="token"),
     path("v1/channels/", channel_views.ChannelsView.as_view(), name="channels"),
     path("v1/channels/<int:channel_id>/", channel_views.ChannelView.as_view(), name="channel"),
     path(
@@ -135,4 +139,5 @@ urlpatterns = [
     ),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", docs, name="docs"),
+    *sharing_urls,
 ]

@@ -11,6 +11,7 @@ from wattkeep import __version__
 from wattkeep.cli.accounts import device, user
 from wattkeep.cli.backup import backup, restore
 from wattkeep.cli.board import board
+from wattkeep.cli.credentials import add_commands
 from wattkeep.cli.db import db
 from wattkeep.cli.demo import demo
 from wattkeep.cli.doctor import doctor
@@ -60,6 +61,9 @@ for command in (
     secrets,
 ):
     wattkeep.add_command(command)
+
+
+add_commands()
 
 
 def main() -> None:

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from django.contrib.auth.models import User
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
 def user() -> None:
-    """List people, and add them."""
+    """List people, add them, and help them in again."""
 
 
 @user.command("add")
@@ -37,6 +39,8 @@ def add_user(
 ) -> None:
     """Add a person called NAME, with a home; the password is asked for."""
     open_installation(data_dir)
+    from django.contrib.auth import get_user_model
+
     from wattkeep.domain.calendar import is_time_zone
     from wattkeep.monitoring.accounts import create_account, forget_setup_code
 
@@ -49,7 +53,7 @@ def add_user(
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    _check_password(name, password)
+    check_password(get_user_model()(username=name), password)
     create_account(name, password, time_zone=time_zone, is_admin=admin)
     forget_setup_code()
     click.echo(f"Added {name}.")
@@ -68,13 +72,17 @@ def _check_new_name(name: str) -> None:
         raise click.ClickException(f"there is a user {name!r} already.")
 
 
-def _check_password(name: str, password: str) -> None:
-    from django.contrib.auth import get_user_model
+def check_password(person: User, password: str) -> None:
+    """Hold a password to the rules of the page.
+
+    Raises:
+        click.ClickException: it is too weak; the message says why.
+    """
     from django.contrib.auth.password_validation import validate_password
     from django.core.exceptions import ValidationError
 
     try:
-        validate_password(password, get_user_model()(username=name))
+        validate_password(password, person)
     except ValidationError as error:
         raise click.ClickException(" ".join(error.messages)) from None
 
@@ -104,7 +112,7 @@ def list_users(as_json: bool, data_dir: Path | None) -> None:
 
 @click.group()
 def device() -> None:
-    """List devices, and add them."""
+    """List devices, add them, and change their keys."""
 
 
 @device.command("add")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from wattkeep.arrival import client_address
 from wattkeep.domain.instants import FIRST_MS
 from wattkeep.domain.keys import is_signature
 from wattkeep.ingest.batches import Refused
 from wattkeep.ingest.counts import IngestCounts
 from wattkeep.ingest.decoding import decode, rejections
+from wattkeep.ingest.guesses import Guesses
 from wattkeep.ingest.keys import KeysUnavailable
 from wattkeep.ingest.stores import StoreUnavailable
 
@@ -40,6 +42,7 @@ DISK_ALMOST_FULL = "The disk is almost full; nothing was stored."
 RETRY_DISK_S = 30
 CLOCK_NOT_SET = "The server's clock is not set; nothing was stored."
 RETRY_CLOCK_S = 30
+TOO_MANY_GUESSES = "Too many wrong keys from this address."
 # What refusals are counted under.
 REASONS = {400: "body", 401: "key", 405: "method", 413: "size", 415: "type"}
 
@@ -55,7 +58,7 @@ class Gone(Exception):  # noqa: N818 - nobody is left to answer
 class IngestEndpoint:
     """Authenticates, decodes, has it written, and only then says 201."""
 
-    def __init__(  # noqa: PLR0913 - what a post needs
+    def __init__(  # noqa: PLR0913 - its parts, wired together in `asgi.py`
         self,
         keys: KeyCache,
         writer: Writer,
@@ -64,9 +67,11 @@ class IngestEndpoint:
         clock: Callable[[], float] = time.time,
         *,
         counts: IngestCounts | None = None,
+        guesses: Guesses | None = None,
     ) -> None:
         self._counts = counts or IngestCounts()
         self._keys = keys
+        self._guesses = guesses or Guesses()
         self._writer = writer
         self._limit = limit
         self._disk = disk
@@ -96,14 +101,15 @@ class IngestEndpoint:
         if scope["method"] != "POST":
             raise Refused(405, {"error": "Send readings with POST."})
         headers = _Headers.read(scope["headers"])
-        identity = await self._identify(headers)
+        address = client_address(scope)
+        identity = await self._identify(headers, address)
         if headers.content_type.partition(b";")[0].strip().lower() != b"application/json":
             raise Refused(415, {"error": "Send JSON, with Content-Type: application/json."})
         body = await read_body(receive, headers.length)
         if headers.signature and not is_signature(
             headers.signature.decode("latin-1"), body, identity.signing_key
         ):
-            raise Refused(401, {"error": "Invalid signature"})
+            raise self._wrong("signature", address)
         if wait_s := self._limit.wait_s(identity.device_id):
             raise _TryLater(429, "Too many requests from this device.", math.ceil(wait_s), "rate")
         now_ms = int(self._clock() * 1000)
@@ -124,24 +130,37 @@ class IngestEndpoint:
         self._counts.rejected += len(batch.rejected)
         return 201, _success(batch, stored, identity, now_ms)
 
-    async def _identify(self, headers: _Headers) -> Identity:
+    async def _identify(self, headers: _Headers, address: str) -> Identity:
         """Return the device that posts; with a signature, it has yet to be checked."""
         if not headers.key and not headers.signature:
             raise Refused(401, {"error": "API key is required"})
+        prefix = headers.device.decode("latin-1") if headers.signature else ""
+        key = headers.key.decode("latin-1")
+        is_guess = self._keys.is_strange(key=key, prefix=prefix)
+        if is_guess and (wait_s := self._guesses.wait_s(address)):
+            raise _TryLater(429, TOO_MANY_GUESSES, math.ceil(wait_s), "guesses")
         try:
             if headers.signature:
-                identity = await self._keys.of_prefix(headers.device.decode("latin-1"))
+                identity = await self._keys.of_prefix(prefix)
             else:
-                identity = await self._keys.of_key(headers.key.decode("latin-1"))
+                identity = await self._keys.of_key(key)
         except KeysUnavailable:
             raise _TryLater(503, UNAVAILABLE, RETRY_STORE_S, "database") from None
         if identity is None:
             # The same words for a wrong prefix as for a wrong signature: nobody learns which.
             what = "signature" if headers.signature else "API key"
-            raise Refused(401, {"error": f"Invalid {what}"})
+            raise self._wrong(what, address, is_guess=is_guess)
         if identity.signed_only and not headers.signature:
             raise Refused(401, {"error": "This device accepts signed readings only"})
         return identity
+
+    def _wrong(self, what: str, address: str, *, is_guess: bool = True) -> Exception:
+        """Return what a wrong key or signature is answered; new ones count as guesses."""
+        if is_guess:
+            if wait_s := self._guesses.wait_s(address):
+                return _TryLater(429, TOO_MANY_GUESSES, math.ceil(wait_s))
+            self._guesses.count(address)
+        return Refused(401, {"error": f"Invalid {what}"})
 
     def _decode(self, body: bytes, identity: Identity, now_ms: int, *, is_signed: bool) -> Batch:
         try:

@@ -9,17 +9,19 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.core import signing
 from django.db import Error, connection
+from django.utils import timezone
 
 from wattkeep.domain.keys import key_hash, signing_key
-from wattkeep.monitoring.models import Device, KeyChange
+from wattkeep.monitoring.models import Device, KeyChange, OldKey
 from wattkeep.monitoring.secrets import SecretUnreadableError, decrypt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ MOST_KNOWN = 200_000
 MOST_UNKNOWN = 10_000
 MOST_A_QUERY = 500
 MOST_PREFIX_LETTERS = 16
+COLUMNS = {"hash": "key_hash", "prefix": "key_prefix", "id": "pk"}
 
 LOCAL_PREFIX = "local:"
 LOCAL_SECONDS = 3600
@@ -52,12 +55,16 @@ def local_key(device_id: int) -> str:
 
 
 class Identity(NamedTuple):
-    """A device as its key or prefix names it; `signing_key` only where it was asked for."""
+    """A device as its key or prefix names it; `signing_key` only where it was asked for.
+
+    `left_s` is how long that key is still good, if it was replaced.
+    """
 
     device_id: int
     config_version: int
     signed_only: bool
     signing_key: bytes = b""
+    left_s: float = inf
 
 
 class _Entry(NamedTuple):
@@ -84,6 +91,8 @@ class KeyCache:
         self._clock = clock
         self._known: OrderedDict[_Name, _Entry] = OrderedDict()
         self._unknown: OrderedDict[_Name, _Entry] = OrderedDict()
+        # What was known before a change: no guess, if it is asked for again.
+        self._once_known: dict[_Name, None] = {}
         self._waiting: dict[_Name, asyncio.Future[Identity | None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_looking = False
@@ -104,6 +113,11 @@ class KeyCache:
             return None
         found = await self._look_up(_Name("id", device_id))
         return found and found._replace(signed_only=False)
+
+    def is_strange(self, *, key: str = "", prefix: str = "") -> bool:
+        """Tell whether this key, or prefix, has not been judged before."""
+        name = _Name("prefix", prefix) if prefix else _Name("hash", key_hash(key))
+        return not (name in self._known or name in self._once_known or name in self._unknown)
 
     def known(self, hash_of_key: bytes) -> Identity | None:
         """Return the device that a key of this hash belongs to, if nobody has to be asked.
@@ -197,7 +211,8 @@ class KeyCache:
             (self._unknown, MOST_UNKNOWN) if identity is None else (self._known, MOST_KNOWN)
         )
         cache.pop(name, None)
-        cache[name] = _Entry(identity, self._clock() + MOST_KEPT_S)
+        kept_s = MOST_KEPT_S if identity is None else min(MOST_KEPT_S, identity.left_s)
+        cache[name] = _Entry(identity, self._clock() + kept_s)
         if len(cache) > most:
             cache.popitem(last=False)
 
@@ -207,9 +222,15 @@ class KeyCache:
         with suppress(KeysUnavailable):
             change = await self._ask(_change_number)
             if change != self._change:
-                self._known.clear()
-                self._unknown.clear()
+                self._forget()
                 self._change = change
+
+    def _forget(self) -> None:
+        if len(self._once_known) > MOST_KNOWN:
+            self._once_known.clear()
+        self._once_known |= dict.fromkeys(self._known)
+        self._known.clear()
+        self._unknown.clear()
 
     async def _ask(self, question: Callable[..., T], *args: object) -> T:
         # One thread for everything: what was looked up before a change was noticed is remembered
@@ -270,21 +291,40 @@ def _device_of_local_key(key: str) -> int | None:
 
 
 def _identities(names: list[_Name]) -> dict[_Name, Identity]:
-    """Return the active devices of these names, in one query a kind."""
-    columns = {"hash": "key_hash", "prefix": "key_prefix", "id": "pk"}
+    """Return the active devices of these names: two queries a kind, one where all are found."""
     found: dict[_Name, Identity] = {}
-    for kind, column in columns.items():
+    for kind, column in COLUMNS.items():
         values = [name.value for name in names if name.kind == kind]
         if not values:
             continue
         devices = Device.objects.filter(is_active=True, **{f"{column}__in": values})
         rows = devices.values_list(column, "pk", "config_version", "signed_only", "signing_key")
-        for value, device_id, config_version, signed_only, stored in rows:
-            secret = b""
-            if kind == "prefix" and not (secret := _readable(device_id, stored)):
-                continue
-            name = _Name(kind, bytes(value) if kind == "hash" else value)
-            found[name] = Identity(device_id, config_version, signed_only, secret)
+        found |= _identities_of(kind, ((*row, inf) for row in rows))
+        missing = [value for value in values if _Name(kind, value) not in found]
+        if missing and kind != "id":
+            found |= _identities_of(kind, _old_keys(column, missing))
+    return found
+
+
+def _old_keys(column: str, values: list[Any]) -> Iterator[tuple[Any, ...]]:
+    """Return rows of the replaced keys among these that are still good."""
+    now = timezone.now()
+    old = OldKey.objects.filter(
+        device__is_active=True, good_until__gt=now, **{f"{column}__in": values}
+    )
+    of_device = ("device_id", "device__config_version", "device__signed_only")
+    for *row, good_until in old.values_list(column, *of_device, "signing_key", "good_until"):
+        yield (*row, (good_until - now).total_seconds())
+
+
+def _identities_of(kind: str, rows: Iterable[tuple[Any, ...]]) -> dict[_Name, Identity]:
+    found = {}
+    for value, device_id, config_version, signed_only, stored, left_s in rows:
+        secret = b""
+        if kind == "prefix" and not (secret := _readable(device_id, stored)):
+            continue
+        name = _Name(kind, bytes(value) if kind == "hash" else value)
+        found[name] = Identity(device_id, config_version, signed_only, secret, left_s)
     return found
 
 

@@ -1,21 +1,64 @@
-"""The admin's view of sites, devices and alerts; users are Django's own."""
+"""The admin's view of sites, devices, alerts and users; what is changed there is noted."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
 
+from wattkeep.monitoring.audit import Subject, note
 from wattkeep.monitoring.models import Alert, Device, Site
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from django.db.models import Model, QuerySet
     from django.http import HttpRequest
 
 
+class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What is changed here stands in the audit log as well, as done by an administrator."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        _note(request, obj, "added")
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        _note(request, obj, "changed", _changed_fields(message))
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Model]) -> Any:
+        for obj in queryset:
+            _note(request, obj, "deleted")
+        return super().log_deletions(request, queryset)
+
+
+def _note(request: HttpRequest, obj: Model, deed: str, details: str = "") -> None:
+    """Write a line, at the site that the row is of; one of a site that goes would stay nowhere."""
+    place = obj.device if isinstance(obj, Alert) else obj
+    on = place if isinstance(place, Device | Site | User) and deed != "deleted" else None
+    kind = obj._meta.verbose_name  # noqa: SLF001 - Django's way to a row's name
+    note(request, Subject.ADMIN, deed, on=on, name=f"{kind} {obj}", details=details)
+
+
+def _changed_fields(message: Any) -> str:
+    changed = [one["changed"].get("fields", []) for one in message if "changed" in one]
+    names = dict.fromkeys(name for fields in changed for name in fields)
+    return f"Changed: {', '.join(names)}" if names else ""
+
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class AuditedUserAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
+    """Django's users."""
+
+
 @admin.register(Site)
-class SiteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class SiteAdmin(AuditedAdmin):
     """Sites."""
 
     list_display = ("name", "owner", "time_zone", "currency")
@@ -24,7 +67,7 @@ class SiteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Device)
-class DeviceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class DeviceAdmin(AuditedAdmin):
     """Devices. They are made where their key can be shown, and not deleted with their history."""
 
     list_display = ("name", "user", "site", "location", "is_active", "key_prefix")
@@ -45,7 +88,7 @@ class DeviceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Alert)
-class AlertAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class AlertAdmin(AuditedAdmin):
     """Incidents."""
 
     list_display = ("message", "device", "alert_type", "is_resolved", "created_at", "resolved_at")

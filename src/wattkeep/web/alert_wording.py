@@ -50,6 +50,8 @@ class Incident:
     state: str
     note: str
     worst: str
+    # Whether whoever looks may do something about it.
+    may_act: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def moment_text(instant: datetime, zone: ZoneInfo) -> str:
     return f"{local:%a} {local.day} {local:%b}, {local:%H:%M}"
 
 
-def show_incident(alert: Alert, now: datetime) -> Incident:
+def show_incident(alert: Alert, now: datetime, *, may_act: bool = False) -> Incident:
     """Return an incident ready to be shown."""
     zone = site_of(alert).zone
     lasted_s = ((alert.resolved_at or now) - alert.created_at).total_seconds()
@@ -83,6 +85,7 @@ def show_incident(alert: Alert, now: datetime) -> Incident:
         state=_state(alert, zone, now),
         note=_note(alert),
         worst=_measured(alert, alert.peak_value),
+        may_act=may_act,
     )
 
 

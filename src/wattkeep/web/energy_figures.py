@@ -120,7 +120,7 @@ class Shown:
 
 def owned_devices(request: HttpRequest) -> list[Device]:
     """Return one's devices, each with its first and last quarter-hour and its newest reading."""
-    owned = list(devices_of(request.user).order_by("name", "id"))
+    owned = list(devices_of(request).order_by("name", "id"))
     annotate(owned, reach_of([device.pk for device in owned]))
     return owned
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
     from django_stubs_ext import StrOrPromise
+
+    from wattkeep.monitoring.models import Site
 
     # A field → its label and its help.
     Words = Mapping[str, tuple[StrOrPromise, StrOrPromise]]
@@ -64,7 +67,8 @@ def time_zone_input() -> forms.TextInput:
 class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
     """A new account, its home's time zone and its first device.
 
-    `needs_code` asks for the one-time code from the terminal as well.
+    `needs_code` asks for the one-time code from the terminal as well, `asks_email` for an address.
+    An address that must be confirmed is needed, and a device is made after that.
     """
 
     time_zone = forms.CharField(
@@ -79,6 +83,11 @@ class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
         initial=_("Main meter"),
         help_text=_("What it measures."),
     )
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        required=False,
+        help_text=_("For a lost password. You may leave it empty."),
+    )
     code = forms.CharField(
         label=_("One-time code"),
         widget=forms.TextInput(
@@ -91,9 +100,22 @@ class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
         model = get_user_model()
         fields = ("username",)
 
-    def __init__(self, *args: Any, needs_code: bool, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        needs_code: bool,
+        asks_email: bool = False,
+        must_confirm: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"].help_text = ""
+        if not asks_email:
+            del self.fields["email"]
+        if must_confirm:
+            self.fields["email"].required = True
+            self.fields["email"].help_text = _("You get a link there that opens your account.")
+            del self.fields["device_name"]
         if needs_code:
             self.order_fields(["code"])
             self.fields["username"].widget.attrs.pop("autofocus", None)
@@ -106,6 +128,9 @@ class RegistrationForm(UserCreationForm):  # type: ignore[type-arg]
         if not accounts.is_setup_code(code):
             raise ValidationError(_("This is not the code. Look at the terminal of Wattkeep."))
         return code
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()
 
     def clean_time_zone(self) -> str:
         name: str = self.cleaned_data["time_zone"]
@@ -121,9 +146,13 @@ class NewDeviceForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Device
         fields: tuple[str, ...] = ("name", "location", "interval_s")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, sites: QuerySet[Site] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         describe(self, DEVICE_WORDS)
+        if sites is not None and sites.count() > 1:
+            self.fields["site"] = forms.ModelChoiceField(
+                sites, label=_("Site"), empty_label=None, initial=sites.first()
+            )
 
 
 class DeviceForm(NewDeviceForm):

@@ -38,6 +38,17 @@ def take_key(request: HttpRequest, device: Device) -> str | None:
     return key if is_ours else None
 
 
+def hold_secret(request: HttpRequest, name: str, text: str) -> None:
+    """Keep a secret of this name for the page that comes next."""
+    request.session[name] = [text, timezone.now().timestamp() + KEPT_S]
+
+
+def take_secret(request: HttpRequest, name: str) -> str | None:
+    """Return the secret held by this name and forget it."""
+    text, until = request.session.pop(name, None) or ("", 0)
+    return text if timezone.now().timestamp() <= until else None
+
+
 CORRECTION_NAME = "new_correction"
 
 

@@ -4,8 +4,11 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
+from wattkeep.web.sharing_urls import urlpatterns as sharing_urls
 from wattkeep.web.views import (
     accounts,
+    accounts_security,
+    accounts_tokens,
     boards,
     channels,
     dashboard,
@@ -34,6 +37,24 @@ urlpatterns = [
     path("login/", accounts.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("register/", accounts.register, name="register"),
+    path("invited/<str:token>/", accounts.register, name="invited"),
+    path("account/", accounts_security.security, name="security"),
+    path("account/sessions/end/", accounts_security.sessions_end, name="sessions_end"),
+    path(
+        "account/sessions/<int:session_id>/end/",
+        accounts_security.session_end,
+        name="session_end",
+    ),
+    path("account/tokens/", accounts_tokens.tokens, name="tokens"),
+    path(
+        "account/tokens/<int:token_id>/revoke/", accounts_tokens.token_revoke, name="token_revoke"
+    ),
+    path("account/invitations/", accounts_tokens.invitations, name="invitations"),
+    path(
+        "account/invitations/<int:invitation_id>/revoke/",
+        accounts_tokens.invitation_revoke,
+        name="invitation_revoke",
+    ),
     path("password/", accounts.PasswordChange.as_view(), name="password"),
     path("settings/", sites.settings, name="settings"),
     path("settings/storage/", sites.storage, name="storage"),
@@ -89,4 +110,5 @@ urlpatterns = [
     path("alerts/reports/mail/", reports.report_mail, name="report_mail"),
     path("alerts/reports/send/", reports.report_send, name="report_send"),
     path("l/<str:token>/", incidents.link, name="link"),
+    *sharing_urls,
 ]

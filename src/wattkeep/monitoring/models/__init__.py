@@ -16,6 +16,7 @@ from wattkeep.monitoring.models.boards import (
     FirmwareRelease,
     FirmwareTrial,
 )
+from wattkeep.monitoring.models.credentials import AccessToken, AccountInvitation, OldKey
 from wattkeep.monitoring.models.devices import (
     Device,
     DeviceBoot,
@@ -30,11 +31,21 @@ from wattkeep.monitoring.models.notifications import (
     ReportSchedule,
 )
 from wattkeep.monitoring.models.readings import EnergyReading, EnergySlot, MeterEvent, ReadingBlock
+from wattkeep.monitoring.models.sharing import (
+    AuditEntry,
+    Role,
+    SiteInvitation,
+    SiteMember,
+    ViewerLink,
+)
 
 __all__ = [
+    "AccessToken",
+    "AccountInvitation",
     "Alert",
     "AlertRule",
     "AlertType",
+    "AuditEntry",
     "BoardCommand",
     "BoardReport",
     "BoardSetup",
@@ -53,11 +64,16 @@ __all__ = [
     "MeterEvent",
     "Notification",
     "NotificationChannel",
+    "OldKey",
     "ReadingBlock",
     "ReportSchedule",
+    "Role",
     "RuleChange",
     "Severity",
     "Site",
+    "SiteInvitation",
+    "SiteMember",
     "SweepMark",
+    "ViewerLink",
     "validate_time_zone",
 ]

@@ -12,11 +12,14 @@ from django import template
 from django.templatetags.static import static
 from django.utils.formats import date_format
 
+from wattkeep.monitoring.access import sees_all
 from wattkeep.web.browser_words import browser_words
 from wattkeep.web.wording import STATES, ago_text, number_text
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
+
+    from django.http import HttpRequest
 
 register = template.Library()
 
@@ -76,6 +79,12 @@ def ago(value: str | None, now: datetime) -> str:
 def state_words(status: str) -> str:
     """Return a device's state in few words; `frontend/src/overview.js` has the same."""
     return str(STATES[status])
+
+
+@register.filter(name="sees_all")
+def _sees_all(request: HttpRequest | None) -> bool:
+    """Tell whether an administrator sees everybody's sites at the moment."""
+    return hasattr(request, "user") and sees_all(request)
 
 
 @register.filter

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from wattkeep.api.access import devices_of
+from wattkeep.api.access import device_or_404
 from wattkeep.api.board_payloads import board_payload
 from wattkeep.boards.commands import queue_command, withdraw_command
 from wattkeep.boards.releases import (
@@ -23,7 +23,8 @@ from wattkeep.boards.releases import (
     tallies,
     withdraw,
 )
-from wattkeep.monitoring.models import BoardCommand, FirmwareRelease
+from wattkeep.monitoring.audit import Subject, note
+from wattkeep.monitoring.models import BoardCommand, FirmwareRelease, Role
 from wattkeep.web.board_forms import BoardForm, ShareForm
 from wattkeep.web.board_wording import COMMANDS, command_words, health_words, update_words
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 @require_http_methods(["GET", "HEAD", "POST"])
 def board(request: HttpRequest, device_id: int) -> HttpResponse:
     """Show a board, and change what it is told."""
-    device = get_object_or_404(devices_of(request.user), pk=device_id)
+    device = device_or_404(request, device_id, Role.EDITOR)
     here = redirect("web:board", device.pk)
     if "command" in request.POST:
         _give_command(request, device)
@@ -49,6 +50,8 @@ def board(request: HttpRequest, device_id: int) -> HttpResponse:
     form = BoardForm(request.POST or None, device)
     if request.method == "POST" and form.is_valid():
         form.save()
+        told = ", ".join(f"{name}: {form.cleaned_data[name]}" for name in form.changed_data)
+        note(request, Subject.BOARD, "settings changed", on=device, details=told)
         messages.success(request, "Saved. The board takes it over with its next post.")
         return here
     now = timezone.now()
@@ -76,6 +79,9 @@ def _give_command(request: HttpRequest, device: Device) -> None:
         messages.error(request, "Tick the box first: the counter in the meter goes to 0 for good.")
         return
     _, is_new = queue_command(device.pk, kind, request.user)  # type: ignore[arg-type]  # login_required
+    if is_new:
+        label = BoardCommand.Kind(kind).label
+        note(request, Subject.BOARD, f"told: {label}", on=device)
     words = "The board gets it with its next post." if is_new else "That waits already."
     messages.success(request, words)
 
@@ -84,6 +90,7 @@ def _withdraw_command(request: HttpRequest, device: Device) -> None:
     number = request.POST["withdraw"]
     is_gone = number.isdecimal() and withdraw_command(device.pk, int(number[:18]))
     if is_gone:
+        note(request, Subject.BOARD, "command taken back", on=device)
         messages.success(request, "Taken back.")
     else:
         messages.error(request, "The board has it already.")
@@ -119,11 +126,15 @@ def _steer(request: HttpRequest) -> None:
     release = get_object_or_404(FirmwareRelease, version=version)
     if "withdraw" in request.POST:
         withdraw(release)
+        note(request, Subject.FIRMWARE, "withdrawn", name=version)
         messages.success(request, f"{version} is offered to nobody any more.")
         return
     form = ShareForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Write a share from 0 to 100.")
         return
+    before = release.share
     change_share(release, form.cleaned_data["share"])
+    told = f"Share: {before} % → {release.share} %"
+    note(request, Subject.FIRMWARE, "rolled out", name=version, details=told)
     messages.success(request, f"{version} goes to {release.share} % of the boards.")

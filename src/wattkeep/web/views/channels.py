@@ -15,13 +15,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from wattkeep.alerts.outbox_state import outcome_text, try_channel
 from wattkeep.alerts.reports_queue import set_reports
-from wattkeep.api.channel_views import channels_of
-from wattkeep.monitoring.models import NotificationChannel, Severity, Site
+from wattkeep.api.access import sites_of
+from wattkeep.api.channel_views import TOLD_OF_CHANNELS, channels_of
+from wattkeep.monitoring.audit import Subject, changes, note, words_of
+from wattkeep.monitoring.models import NotificationChannel, Severity
 from wattkeep.web.channel_forms import WAYS, ChannelForm
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
+
+    from wattkeep.monitoring.models import Site
 
 ASKED = {
     Severity.INFO: "everything",
@@ -69,6 +73,7 @@ def channel_add(request: HttpRequest, way: str) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         _save(form)
+        note(request, Subject.CHANNEL, "added", name=channel.name, details=channel.url_shown)
         messages.success(request, f"{channel.name} is added. Try it with the test button.")
         return redirect("web:channels")
     context = {"form": form, "way": WAYS[way]}
@@ -81,10 +86,12 @@ def channel_add(request: HttpRequest, way: str) -> HttpResponse:
 def channel_edit(request: HttpRequest, channel_id: int) -> HttpResponse:
     """Change what a channel gets; its address is replaced by adding another one."""
     channel = get_object_or_404(channels_of(request.user), pk=channel_id)
-    title = channel.name
+    title, before = channel.name, words_of(channel, TOLD_OF_CHANNELS)
     form = ChannelForm(request.POST or None, instance=channel, sites=_sites(request))
     if request.method == "POST" and form.is_valid():
         _save(form)
+        told = changes(before, words_of(channel, TOLD_OF_CHANNELS))
+        note(request, Subject.CHANNEL, "changed", name=channel.name, details=told)
         messages.success(request, f"{channel.name} is saved.")
         return redirect("web:channels")
     context = {"form": form, "channel": channel, "title": title}
@@ -98,6 +105,7 @@ def channel_act(request: HttpRequest, channel_id: int) -> HttpResponse:
     channel = get_object_or_404(channels_of(request.user), pk=channel_id)
     if request.POST.get("do") == "delete":
         channel.delete()
+        note(request, Subject.CHANNEL, "deleted", name=channel.name)
         messages.success(request, f"{channel.name} is deleted.")
     else:
         outcome = try_channel(channel, timezone.now())
@@ -107,7 +115,7 @@ def channel_act(request: HttpRequest, channel_id: int) -> HttpResponse:
 
 
 def _sites(request: HttpRequest) -> QuerySet[Site]:
-    return Site.objects.filter(owner=request.user)  # type: ignore[misc]  # login_required
+    return sites_of(request)
 
 
 def _save(form: ChannelForm) -> None:

@@ -6,15 +6,17 @@ from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import login_required
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from wattkeep.api.access import devices_of
+from wattkeep.api.access import device_or_404, devices_of
 from wattkeep.api.board_payloads import health_row
 from wattkeep.api.payloads import dashboard_payload
 from wattkeep.boards.health import health_of
+from wattkeep.monitoring.access import may, principal_of
+from wattkeep.monitoring.models import Role
 from wattkeep.web.addresses import post_address
 from wattkeep.web.board_wording import health_words
 from wattkeep.web.wording import POWER, TILES, labelled_days, labelled_hours, number_text
@@ -33,13 +35,23 @@ if TYPE_CHECKING:
 @require_safe
 def device(request: HttpRequest, device_id: int) -> HttpResponse:
     """Show a device: values now, today by hour, the last seven days, open alerts."""
-    owned = devices_of(request.user)
-    shown = get_object_or_404(owned, pk=device_id)
+    shown = device_or_404(request, device_id)
     now = timezone.now()
-    payload = dashboard_payload(shown, now)
     context = {
+        **live_context(shown, now),
+        "devices": devices_of(request),
+        "may_change": may(principal_of(request), shown, Role.EDITOR),
+        "post_address": post_address(request),
+        "board_words": _board_words(shown, now),
+    }
+    return render(request, "web/device.html", context)
+
+
+def live_context(shown: Device, now: datetime) -> dict[str, Any]:
+    """Return what a device's page shows of its values."""
+    payload = dashboard_payload(shown, now)
+    return {
         "device": shown,
-        "devices": owned,
         "payload": payload,
         "zone": shown.site.zone,
         "now": now,
@@ -48,10 +60,7 @@ def device(request: HttpRequest, device_id: int) -> HttpResponse:
         **_totals(payload),
         "power": _tile(POWER, payload),
         "tiles": [_tile(tile, payload) for tile in TILES],
-        "post_address": post_address(request),
-        "board_words": _board_words(shown, now),
     }
-    return render(request, "web/device.html", context)
 
 
 def _board_words(device: Device, now: datetime) -> list[tuple[str, str]]:

@@ -6,21 +6,25 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from wattkeep.api.access import devices_of
+from wattkeep.api.access import device_or_404, devices_of, sites_of, sites_to_change
 from wattkeep.api.payloads import device_rows, iso
 from wattkeep.domain.install_check import Verdict
 from wattkeep.history.install_check import check_device
 from wattkeep.ledger.meters import change_device
 from wattkeep.live.presence import presence_of
-from wattkeep.monitoring.devices import create_device, replace_key
+from wattkeep.monitoring.access import may, principal_of
+from wattkeep.monitoring.audit import Subject, changes, note, words_of
+from wattkeep.monitoring.devices import create_device
+from wattkeep.monitoring.models import OldKey, Role
 from wattkeep.web.addresses import is_loopback, post_address
 from wattkeep.web.check_words import check_words
+from wattkeep.web.device_keys import KeyForm, change_key
 from wattkeep.web.forms import DeviceForm, NewDeviceForm
 from wattkeep.web.once import hold_key, take_key
 from wattkeep.web.setups import qr_code, setups
@@ -37,10 +41,11 @@ WORST_FIRST = (Verdict.WRONG, Verdict.LOOK, Verdict.UNKNOWN, Verdict.GOOD)
 @require_safe
 def device_list(request: HttpRequest) -> HttpResponse:
     """Show every device with its state, or how to add the first."""
-    devices = devices_of(request.user)
+    devices = devices_of(request)
     now = timezone.now()
     rows = list(zip(device_rows(devices, now), devices, strict=True))
-    return render(request, "web/devices.html", {"rows": rows, "now": now})
+    context = {"rows": rows, "now": now, "changed_sites": sites_to_change(request)}
+    return render(request, "web/devices.html", context)
 
 
 @never_cache
@@ -48,10 +53,11 @@ def device_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def device_add(request: HttpRequest) -> HttpResponse:
     """Make a device and lead to its key."""
-    form = NewDeviceForm(request.POST or None)
+    form = NewDeviceForm(request.POST or None, sites=sites_of(request, Role.EDITOR))
     if request.method == "POST" and form.is_valid():
         fields = dict(form.cleaned_data)
         device, key = create_device(request.user, fields.pop("name"), **fields)  # type: ignore[arg-type]  # login_required
+        note(request, Subject.DEVICE, "added", on=device)
         hold_key(request, device, key)
         return redirect("web:device_key", device.pk)
     return render(request, "web/device_add.html", {"form": form})
@@ -62,21 +68,28 @@ def device_add(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def device_edit(request: HttpRequest, device_id: int) -> HttpResponse:
     """Change a device, or give it a new key."""
-    device = get_object_or_404(devices_of(request.user), pk=device_id)
-    if request.method == "POST" and "new_key" in request.POST:
-        if request.POST.get("confirm") == "yes":
-            hold_key(request, device, replace_key(device))
-            return redirect("web:device_key", device.pk)
-        messages.error(request, _("Tick the box first: the old key stops working at once."))
-        return redirect("web:device_edit", device.pk)
+    device = device_or_404(request, device_id, Role.EDITOR)
+    if request.method == "POST" and {"new_key", "end_old_keys"} & request.POST.keys():
+        return change_key(request, device)
+    before = words_of(device)
     form = DeviceForm(request.POST or None, instance=device)
     if request.method == "POST" and form.is_valid():
         change_device(device.pk, form.save)
+        note(
+            request, Subject.DEVICE, "changed", on=device, details=changes(before, words_of(device))
+        )
         messages.success(request, _("%(name)s is saved.") % {"name": device.name})
         return redirect("web:device", device.pk)
     # The form writes what was typed into the instance, right or wrong; the title keeps the name.
     title = form.initial["name"]
-    return render(request, "web/device_edit.html", {"form": form, "device": device, "title": title})
+    context = {
+        "form": form,
+        "device": device,
+        "title": title,
+        "key_form": KeyForm(),
+        "old_keys": OldKey.objects.filter(device=device, good_until__gt=timezone.now()),
+    }
+    return render(request, "web/device_edit.html", context)
 
 
 @never_cache
@@ -84,7 +97,7 @@ def device_edit(request: HttpRequest, device_id: int) -> HttpResponse:
 @require_GET
 def device_key(request: HttpRequest, device_id: int) -> HttpResponse:
     """Show a new key, this once, with what to do with it, until the first reading arrives."""
-    device = get_object_or_404(devices_of(request.user), pk=device_id)
+    device = device_or_404(request, device_id, Role.EDITOR)
     now = timezone.now()
     key = take_key(request, device)
     address = post_address(request)
@@ -107,8 +120,9 @@ def device_key(request: HttpRequest, device_id: int) -> HttpResponse:
 @require_safe
 def device_check(request: HttpRequest, device_id: int) -> HttpResponse:
     """Show whether a device is wired and set up right, by its last day."""
-    device = get_object_or_404(devices_of(request.user), pk=device_id)
+    device = device_or_404(request, device_id)
+    may_change = may(principal_of(request), device, Role.EDITOR)
     checks = [check_words(check) for check in check_device(device, timezone.now())]
     worst = next((one for one in WORST_FIRST if any(c.verdict == one for c in checks)), "")
-    context = {"device": device, "checks": checks, "worst": worst}
+    context = {"device": device, "checks": checks, "worst": worst, "may_change": may_change}
     return render(request, "web/device_check.html", context)

@@ -14,12 +14,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from wattkeep.api.access import devices_of
+from wattkeep.api.access import devices_of, require
+from wattkeep.api.audited import note_correction
 from wattkeep.domain.calendar import QUARTER
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.history.consumption import used_between
 from wattkeep.ledger.corrections import CorrectionError, set_correction, undo_correction
-from wattkeep.monitoring.models import Correction
+from wattkeep.monitoring.models import Correction, Role
 from wattkeep.web.energy_figures import owned_devices
 from wattkeep.web.energy_forms import SpanCorrectionForm
 from wattkeep.web.energy_words import span_text
@@ -49,6 +50,8 @@ def energy_correct(request: HttpRequest) -> HttpResponse:
     scope, zone = asked.scope, asked.scope.site.zone
     end = _over(asked, now)
     initial = SpanCorrectionForm.initial_span(asked.start, end, zone)
+    for one in scope.reporting:
+        require(request, one, Role.EDITOR)
     form = SpanCorrectionForm(
         request.POST or None, initial=initial, zone=zone, devices=scope.reporting
     )
@@ -61,6 +64,7 @@ def energy_correct(request: HttpRequest) -> HttpResponse:
         except CorrectionError as error:
             form.add_error(None, str(error))
         else:
+            note_correction(request, device, correction, "set")
             hold_correction(request, correction)
             return redirect(back)
     context = {
@@ -78,10 +82,12 @@ def energy_correct(request: HttpRequest) -> HttpResponse:
 @require_POST
 def energy_undo(request: HttpRequest, correction_id: int) -> HttpResponse:
     """Take a correction back and return to where that was asked: the figure is as before."""
-    rows = Correction.objects.filter(device__in=devices_of(request.user))
-    correction = get_object_or_404(rows, pk=correction_id)
+    rows = Correction.objects.filter(device__in=devices_of(request))
+    correction = get_object_or_404(rows.select_related("device__site"), pk=correction_id)
+    require(request, correction.device, Role.EDITOR)
     user: User = request.user  # type: ignore[assignment]  # login_required
     undo_correction(correction, user, timezone.now())
+    note_correction(request, correction.device, correction, "undone")
     messages.success(request, "The correction is undone: the figure is what it was before.")
     return redirect(_back(request, reverse("web:energy")))
 

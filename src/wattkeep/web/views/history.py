@@ -141,7 +141,7 @@ def _devices(request: HttpRequest) -> list[Device]:
     `first_slot` is the first quarter-hour; `first_row` is earlier while the ledger has not taken
     up a device's first readings.
     """
-    owned = list(devices_of(request.user).order_by("name", "id"))
+    owned = list(devices_of(request).order_by("name", "id"))
     annotate(owned, begin_of([device.pk for device in owned]))
     return owned
 

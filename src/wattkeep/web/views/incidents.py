@@ -20,7 +20,10 @@ from wattkeep.alerts import notify_links as links
 from wattkeep.alerts.incidents import acknowledge, incidents_of, resolve, snooze
 from wattkeep.alerts.notify import site_of
 from wattkeep.alerts.outbox_state import dismiss, notifications_of, retry, undelivered_of
-from wattkeep.api.access import devices_of
+from wattkeep.api.access import devices_of, require, sites_to_change
+from wattkeep.api.audited import note_incident
+from wattkeep.monitoring.access import Principal, may, principal_of
+from wattkeep.monitoring.models import Role
 from wattkeep.web.alert_wording import facts, moment_text, show_incident, show_told
 
 if TYPE_CHECKING:
@@ -42,8 +45,8 @@ SNOOZES = ((1, "1 hour"), (4, "4 hours"), (24, "1 day"), (168, "1 week"))
 def incident_list(request: HttpRequest) -> HttpResponse:
     """Show what is open, what is over, and messages that did not get through."""
     now = timezone.now()
-    own = incidents_of(request.user)
-    devices = list(devices_of(request.user))
+    own = incidents_of(principal_of(request))
+    devices = list(devices_of(request))
     chosen = _number(request.GET.get("device"))
     if chosen is not None and any(device.pk == chosen for device in devices):
         own = own.filter(device_id=chosen)
@@ -57,8 +60,11 @@ def incident_list(request: HttpRequest) -> HttpResponse:
     shown = list(past[: PAST_SHOWN + 1])
     is_open = [] if before else own.filter(is_resolved=False)[:OPEN_SHOWN]
     undelivered = undelivered_of(request.user, now)[:UNDELIVERED_SHOWN]
+    changed = sites_to_change(request)
     context = {
-        "open": [show_incident(alert, now) for alert in is_open],
+        "open": [
+            show_incident(alert, now, may_act=site_of(alert).pk in changed) for alert in is_open
+        ],
         "past": [show_incident(alert, now) for alert in shown[:PAST_SHOWN]],
         "older": shown[PAST_SHOWN - 1].pk if len(shown) > PAST_SHOWN else None,
         "before": before,
@@ -77,11 +83,12 @@ def incident_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def incident(request: HttpRequest, alert_id: int) -> HttpResponse:
     """Show one incident, who was told of it and what people did."""
-    alert = get_object_or_404(incidents_of(request.user), pk=alert_id)
+    alert = get_object_or_404(incidents_of(principal_of(request)), pk=alert_id)
     now, zone = timezone.now(), site_of(alert).zone
     told = notifications_of(request.user).filter(alert=alert).order_by("pk")
+    may_act = may(principal_of(request), alert.device or site_of(alert), Role.EDITOR)
     context = {
-        "one": show_incident(alert, now),
+        "one": show_incident(alert, now, may_act=may_act),
         "facts": facts(alert, now),
         "told": [show_told(row, zone) for row in told],
         "snoozes": SNOOZES,
@@ -94,9 +101,10 @@ def incident(request: HttpRequest, alert_id: int) -> HttpResponse:
 @require_POST
 def incident_act(request: HttpRequest, alert_id: int) -> HttpResponse:
     """Acknowledge, snooze or resolve an incident."""
-    alert = get_object_or_404(incidents_of(request.user), pk=alert_id)
+    alert = get_object_or_404(incidents_of(principal_of(request)), pk=alert_id)
+    require(request, alert.device or site_of(alert), Role.EDITOR)
     user: User = request.user  # type: ignore[assignment]  # login_required
-    messages.success(request, _act(alert, user, request.POST, timezone.now()))
+    messages.success(request, _act(request, alert, user, request.POST, timezone.now()))
     return redirect(_back(request))
 
 
@@ -129,12 +137,13 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
     if user is None:
         return render(request, "web/alerts/link_over.html", status=404)
     now = timezone.now()
-    found = list(incidents_of(user).filter(pk__in=wanted.alert_ids))
+    may_act = incidents_of(Principal(user), Role.EDITOR)
+    found = list(may_act.filter(pk__in=wanted.alert_ids))
     if request.method == "POST":
         values = {"do": wanted.deed, "hours": request.POST.get("hours")}
         for alert in found:
             if not alert.is_resolved:
-                _act(alert, user, values, now)
+                _act(request, alert, user, values, now)
     context = {
         "deed": wanted.deed,
         "is_done": request.method == "POST",
@@ -149,22 +158,33 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
     return response
 
 
-def _act(alert: Alert, user: User, values: Mapping[str, Any], now: datetime) -> str:
+def _act(
+    request: HttpRequest, alert: Alert, user: User, values: Mapping[str, Any], now: datetime
+) -> str:
     """Do what a form asks for; return it in words."""
     deed = str(values.get("do"))
     if deed == "acknowledge":
         acknowledge(alert, user, now)
+        note_incident(request, alert, _deed("acknowledged", request, user))
         return "Acknowledged: you get no more messages about it but that it is over."
     if deed.startswith("snooze"):
         # A button of the menu says it by itself: snooze-4.
         hours = _hours(deed.partition("-")[2] or values.get("hours"))
         until = now + timedelta(hours=hours)
         snooze(alert, user, until, now)
+        note_incident(request, alert, _deed("snoozed", request, user))
         return f"Snoozed until {moment_text(until, site_of(alert).zone)}."
     if deed == "resolve":
         resolve(alert, user, now)
+        note_incident(request, alert, _deed("resolved", request, user))
         return "Resolved. It opens again only after it has been over."
     raise Http404
+
+
+def _deed(deed: str, request: HttpRequest, user: User) -> str:
+    """Return what is written in the log; a message's link needs no log-in, and says for whom."""
+    is_link = request.user.pk != user.pk
+    return f"{deed} by a message's link to {user.get_username()}" if is_link else deed
 
 
 def _hours(text: object) -> int:

@@ -45,7 +45,7 @@ USUAL_DAYS = 7
 @require_safe
 def insights(request: HttpRequest) -> HttpResponse:
     """Show what a device's last weeks tell, or how many days are missing."""
-    owned = list(devices_of(request.user).order_by("parent_id", "id"))
+    owned = list(devices_of(request).order_by("parent_id", "id"))
     if not owned:
         return render(request, "web/insights_empty.html")
     device = _chosen(request, owned)
@@ -74,7 +74,7 @@ def insights(request: HttpRequest) -> HttpResponse:
 @require_safe
 def voltage(request: HttpRequest) -> HttpResponse:
     """Show the quality of the voltage over some days, as a page to print."""
-    owned = list(devices_of(request.user).order_by("parent_id", "id"))
+    owned = list(devices_of(request).order_by("parent_id", "id"))
     if not owned:
         return render(request, "web/insights_empty.html")
     device = _chosen(request, owned)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from wattkeep.api.access import devices_of
+from wattkeep.api.access import shown_devices
 from wattkeep.api.overview import overview_payload
 from wattkeep.web.wording import change_text
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-    from wattkeep.monitoring.models import Site
+    from wattkeep.monitoring.models import Device, Site
 
 # Up to so many devices one looks; above, one searches and sorts.
 SEARCH_FROM = 9
@@ -36,21 +36,26 @@ SLACK_SHARE = 0.03
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show a site's power, day and month, and each device's part; or where a device is added."""
-    owned = list(devices_of(request.user))
+    owned = shown_devices(request)
     if not owned:
         return redirect("web:devices")
     sites = sorted({device.site for device in owned}, key=lambda site: (site.name, site.pk))
     site = _site_asked_for(sites, request.GET.get("site"))
-    now = timezone.now()
-    payload = overview_payload(site, [one for one in owned if one.site_id == site.pk], now)
+    at_site = [one for one in owned if one.site_id == site.pk]
+    context = {**site_context(site, at_site, timezone.now()), "sites": sites}
+    return render(request, "web/overview.html", context)
+
+
+def site_context(site: Site, devices: Sequence[Device], now: datetime) -> dict[str, Any]:
+    """Return what the page shows of a site and its devices."""
+    payload = overview_payload(site, devices, now)
     rows = payload["devices"]
     most = max((row["power"] or 0 for row in rows), default=0)
     has_tree = any(row["parent"] for row in rows)
     before_end = datetime.fromisoformat(payload["before_end"]).astimezone(site.zone)
     by = before_end - timedelta(minutes=1)
-    context = {
+    return {
         "site": site,
-        "sites": sites,
         "payload": payload,
         "lines": [_line(row, most, is_rest=is_rest) for row, is_rest in _in_order(rows)],
         "online": sum(row["is_online"] for row in rows),
@@ -61,7 +66,6 @@ def home(request: HttpRequest) -> HttpResponse:
         "has_sort": len(rows) >= SORT_FROM,
         "has_tree": has_tree,
     }
-    return render(request, "web/overview.html", context)
 
 
 def _site_asked_for(sites: Sequence[Site], number: str | None) -> Site:

@@ -18,12 +18,15 @@ from django.views.decorators.http import require_POST, require_safe
 from wattkeep.alerts.reports import MONTH, WEEK, Span, build_report, span_before, span_of
 from wattkeep.alerts.reports_mail import render_html
 from wattkeep.alerts.reports_queue import queue_report
+from wattkeep.api.access import sites_of
 from wattkeep.api.channel_views import channels_of
-from wattkeep.monitoring.models import NotificationChannel, Site
+from wattkeep.monitoring.models import NotificationChannel
 from wattkeep.web.middleware import HEADER, policy_header
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, QueryDict
+
+    from wattkeep.monitoring.models import Site
 
 # A mail has its styles inside; nothing else of it may do anything.
 MAIL_POLICY = {
@@ -82,7 +85,7 @@ def report_send(request: HttpRequest) -> HttpResponse:
 
 
 def _sites(request: HttpRequest) -> list[Site]:
-    return list(Site.objects.filter(owner=request.user))  # type: ignore[misc]  # login_required
+    return list(sites_of(request))
 
 
 def _today(sites: list[Site]) -> date:

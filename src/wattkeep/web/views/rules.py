@@ -15,9 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from wattkeep.alerts.incidents import retire
 from wattkeep.alerts.preview import RECOVERY_SHARE, preview, propose
 from wattkeep.alerts.rules import READING_METRICS, Metric, rules_of
-from wattkeep.api.access import devices_of
+from wattkeep.api.access import devices_of, require, sites_of, sites_to_change
 from wattkeep.api.alert_views import preview_payload
-from wattkeep.monitoring.models import AlertRule, Severity, Site
+from wattkeep.api.audited import note_rule, place_of
+from wattkeep.monitoring.access import principal_of
+from wattkeep.monitoring.audit import changes, words_of
+from wattkeep.monitoring.models import AlertRule, Role, Severity
 from wattkeep.web.alert_wording import (
     TONES,
     episode_lines,
@@ -45,11 +48,13 @@ TRIED_METRICS = {*READING_METRICS, Metric.OFFLINE}
 @require_safe
 def rule_list(request: HttpRequest) -> HttpResponse:
     """Show the rules of each site and device."""
-    rules = rules_of(request.user).order_by("device__name", "device_id", "site__name", "id")
-    groups = []
+    who = principal_of(request)
+    rules = rules_of(who).order_by("device__name", "device_id", "site__name", "id")
+    groups, changed = [], sites_to_change(request)
     for place, members in groupby(rules, key=lambda rule: rule.device or rule.site):
-        groups.append((place, [_shown(rule) for rule in members]))
-    has_devices = devices_of(request.user).exists()
+        is_ours = getattr(place, "site_id", getattr(place, "pk", None)) in changed
+        groups.append((place, is_ours, [_shown(rule) for rule in members]))
+    has_devices = devices_of(request, Role.EDITOR).exists()
     context = {"groups": groups, "has_devices": has_devices}
     return render(request, "web/alerts/rules.html", context)
 
@@ -67,34 +72,44 @@ def rule_add(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def rule_edit(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Change a rule."""
-    return _edit(request, get_object_or_404(rules_of(request.user), pk=rule_id))
+    return _edit(request, _rule_or_404(request, rule_id))
 
 
 @login_required
 @require_POST
 def rule_switch(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Switch a rule on or off, or delete it."""
-    rule = get_object_or_404(rules_of(request.user), pk=rule_id)
+    rule = _rule_or_404(request, rule_id)
     deed = request.POST.get("do")
     if deed == "delete":
         retire(rule, timezone.now())
         rule.delete()
+        note_rule(request, rule, "deleted")
         messages.success(request, f"{rule.name} is deleted; its incidents stay.")
     elif deed in {"on", "off"}:
         rule.is_enabled = deed == "on"
         rule.save()
         if not rule.is_enabled:
             retire(rule, timezone.now())
+        note_rule(request, rule, f"switched {deed}")
         messages.success(request, f"{rule.name} is {deed}.")
     return redirect("web:rules")
 
 
+def _rule_or_404(request: HttpRequest, rule_id: int) -> AlertRule:
+    """Return a rule that whoever asks may change."""
+    rule = get_object_or_404(rules_of(principal_of(request)), pk=rule_id)
+    require(request, place_of(rule), Role.EDITOR)
+    return rule
+
+
 def _edit(request: HttpRequest, rule: AlertRule) -> HttpResponse:
-    devices = list(devices_of(request.user))
+    devices = list(devices_of(request, Role.EDITOR))
     if not devices:
         return redirect("web:rules")
-    sites = Site.objects.filter(owner=request.user)  # type: ignore[misc]  # login_required
+    sites = sites_of(request, Role.EDITOR)
     title, is_new = rule.name, not rule.pk
+    before = {} if is_new else words_of(rule)
     initial = {"place": f"device-{request.GET.get('device', devices[0].pk)}"} if is_new else {}
     data: QueryDict | None = request.POST or None
     deed = request.POST.get("do", "")
@@ -113,6 +128,8 @@ def _edit(request: HttpRequest, rule: AlertRule) -> HttpResponse:
             ready.save()
             if not ready.is_enabled:
                 retire(ready, timezone.now())
+            told = "" if is_new else changes(before, words_of(ready))
+            note_rule(request, ready, "made" if is_new else "changed", told)
             messages.success(request, f"{ready.name} is saved.")
             return redirect("web:rules")
     context = {

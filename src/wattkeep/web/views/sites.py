@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 from django.conf import settings as django_settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.shortcuts import redirect, render
+from django.db.models import Case, Q, When
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from wattkeep.api.access import sites_of
 from wattkeep.domain.calendar import time_zone_names
 from wattkeep.ledger.disk import disk_state
 from wattkeep.ledger.forecast import DAYS_A_YEAR, USUAL_CHOICES, measure_database, measure_devices
 from wattkeep.monitoring.accounts import create_home
-from wattkeep.monitoring.models import Site
+from wattkeep.monitoring.audit import Subject, changes, note, words_of
+from wattkeep.monitoring.models import Role, Site
 from wattkeep.web.site_forms import SiteForm
 from wattkeep.web.wording import size_text
 
@@ -35,13 +38,17 @@ if TYPE_CHECKING:
 def settings(request: HttpRequest) -> HttpResponse:
     """Change the home's name, time zone, currency, price, and how long readings are kept."""
     site = _site_of(request)
+    before = words_of(site)
     form = SiteForm(request.POST or None, instance=site)
     if request.method == "POST" and form.is_valid():
         form.save()
+        note(request, Subject.SITE, "settings changed", on=site, details=_told(before, site))
         messages.success(request, _("Settings are saved."))
-        return redirect("web:settings")
+        return redirect(request.get_full_path())
     context = {
         "form": form,
+        "site": site,
+        "sites": sites_of(request, Role.EDITOR),
         "time_zones": time_zone_names(),
         "languages": django_settings.LANGUAGES,
     }
@@ -81,6 +88,11 @@ def storage(request: HttpRequest) -> HttpResponse:
     return render(request, "web/storage.html", context)
 
 
+def _told(before: dict[str, str], site: Site) -> str:
+    # Read again: the form leaves numbers as they were typed.
+    return changes(before, words_of(Site.objects.get(pk=site.pk)))
+
+
 def _in_a_year(devices: Sequence[DeviceSize], keep_raw_days: int | None) -> float:
     return sum(device.bytes_in_days(DAYS_A_YEAR, keep_raw_days) for device in devices)
 
@@ -95,6 +107,10 @@ def _device_row(device: DeviceSize) -> dict[str, str]:
 
 
 def _site_of(request: HttpRequest) -> Site:
-    """Return the home of whoever asks; one is made for those who have none."""
-    site = Site.objects.filter(owner=request.user).order_by("id").first()  # type: ignore[misc]  # login_required
-    return site or create_home(request.user)  # type: ignore[arg-type]  # login_required
+    """Return the site asked for, else one's home; one is made for those who have none."""
+    sites = sites_of(request, Role.EDITOR)
+    if (number := request.GET.get("site", "")).isdecimal():
+        return get_object_or_404(sites, pk=int(number[:18]))
+    own = Q(owner_id=request.user.pk)
+    first = sites.order_by(Case(When(own, then=0), default=1), "id").first()
+    return first or create_home(request.user)  # type: ignore[arg-type]  # login_required

@@ -1,0 +1,193 @@
+"""Every address and method, asked for by everybody: who is answered, and what is never told."""
+
+import re
+from http.cookies import SimpleCookie
+
+import pytest
+from django.core.cache import cache
+from django.db import transaction
+
+from access.addresses import METHODS, every_address
+from access.planting import OWNERS_WORDS, SHARED_WORDS, plant
+from access.verdicts import BEFORE_DJANGO, VERDICTS, Level
+
+WHERE = "Write down who may do it: tests/access/verdicts.py."
+TOKENS = ("read token", "write token", "admin token")
+PEOPLE = ("stranger", "viewer", "editor", "owner", "staff")
+OUTSIDE = ("nobody", "expired token", "device key", "viewer link")
+PERSONAS = (*OUTSIDE[:1], *PEOPLE, *TOKENS, *OUTSIDE[1:])
+# What somebody may do at the household; what they have no role at does not exist.
+RANKS = {
+    "viewer": 1, "editor": 2, "owner": 3, "staff": 3,
+    "read token": 1, "write token": 2, "admin token": 3,
+}  # fmt: skip
+LEVELS = {Level.VIEWER: 1, Level.EDITOR: 2, Level.OWNER: 3}
+SAFE = ("GET", "HEAD", "OPTIONS")
+TO_LOGIN = "302 to the login"
+# Methods nobody has: asked by these two only.
+ASK_FOR_MORE = ("nobody", "owner")
+# Their address is a key to the household, whoever has it.
+KEYS_THEMSELVES = ("v/", "l/", "join/")
+
+
+@pytest.fixture
+def planted(db, settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return plant()
+
+
+def test_every_address_has_a_verdict():
+    routes = {address.route for address in every_address()}
+
+    assert routes - set(VERDICTS) == set(), f"New addresses. {WHERE}"
+    assert set(VERDICTS) - routes == set(), f"These addresses are gone. {WHERE}"
+
+
+def test_every_method_of_the_description_has_a_verdict(planted):
+    schema = planted.personas["owner"].get("/api/schema/", headers={"Accept": "application/json"})
+    described = {
+        (path, method.upper())
+        for path, methods in schema.json()["paths"].items()
+        if path not in BEFORE_DJANGO
+        for method in methods
+    }
+    known = {
+        ("/" + re.sub(r"<\w+:(\w+)>", r"{\1}", route), method)
+        for route, methods in VERDICTS.items()
+        if route.startswith("api/") and route not in {"api/schema/", "api/docs/"}
+        for method in methods
+    }
+
+    assert described == known, WHERE
+
+
+@pytest.mark.parametrize("persona", PERSONAS)
+def test_everybody_gets_what_is_theirs_and_nothing_else(planted, persona):
+    secrets = secret_words(planted, persona)
+    surprises = []
+    for address in every_address():
+        may = VERDICTS.get(address.route, {})
+        for method in METHODS:
+            if method not in may and persona not in ASK_FOR_MORE:
+                continue
+            found, body = ask(planted, persona, address, method, may.get(method))
+            wanted = expected(persona, address.route, method, may.get(method))
+            if not is_right(found, wanted):
+                surprises.append(f"{method} /{address.route}: {found}, not {wanted}")
+            if not address.route.startswith(KEYS_THEMSELVES):
+                told = [name for name, word in secrets.items() if word.encode() in body]
+                surprises += [f"{method} /{address.route} tells: {name}" for name in told]
+
+    assert surprises == [], f"{persona}. {WHERE}"
+
+
+def test_planted_words_are_found_by_their_owner(planted):
+    """Otherwise the search above would find nothing anywhere."""
+    pages = b"".join(
+        ask(planted, "owner", address, "GET", None)[1]
+        for address in every_address()
+        if "GET" in VERDICTS[address.route]
+    )
+    words = {**SHARED_WORDS, **OWNERS_WORDS, "key": planted.key_prefix}
+    del words["e-mail"]  # no page shows it while mail is not set up
+
+    assert [name for name, word in words.items() if word.encode() not in pages] == []
+
+
+@pytest.mark.parametrize("page", ["", "monitoring/site/", "monitoring/device/", "auth/user/"])
+def test_administration_is_for_staff_only(planted, page):
+    answers = {name: planted.personas[name].get(f"/admin/{page}") for name in PERSONAS}
+
+    assert answers.pop("staff").status_code == 200
+    assert {answer.status_code for answer in answers.values()} <= {302, 403}
+    secrets = {**SHARED_WORDS, **OWNERS_WORDS, "key prefix": planted.key_prefix}
+    answers.pop("owner")  # an error page in their own name
+    told = {name for name, one in answers.items() if any_in(secrets, one.content)}
+    assert told == set()
+
+
+def any_in(words, body):
+    return any(word.encode() in body for word in words.values())
+
+
+def ask(planted, persona, address, method, may):
+    """Return the status and body of an answer; what the request changed is undone."""
+    client = planted.personas[persona]
+    kept = SimpleCookie({name: one.value for name, one in client.cookies.items()})
+    is_api = address.route.startswith("api/")
+    body = may.body if may else ""
+    kind = "application/json" if is_api else "application/x-www-form-urlencoded"
+    cache.clear()  # nobody is held up for what others guessed
+    before = transaction.savepoint()
+    try:
+        answer = client.generic(
+            method, address.path(planted), "{}" if is_api and method != "GET" else body, kind
+        )
+        content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    finally:
+        transaction.savepoint_rollback(before)
+        client.cookies = kept
+    is_login = answer.status_code == 302 and answer.url.startswith("/login/")
+    return TO_LOGIN if is_login else answer.status_code, content
+
+
+def expected(persona, route, method, may):
+    """Return the status that a persona gets; None where only "not done" matters."""
+    if may is None or persona in may.but:
+        return may and may.but[persona]
+    if may.level is Level.OPEN:
+        # Logging out leads there as well.
+        return TO_LOGIN if route == "logout/" else may.status
+    if may.level is Level.BOARD:
+        return may.status if persona == "device key" else 401
+    if route.startswith("api/"):
+        return _by_the_api(persona, method, may)
+    if may.level is Level.GUEST:
+        return 302 if persona in PEOPLE else may.status
+    return _by_level(persona, may) if persona in PEOPLE else TO_LOGIN
+
+
+def _by_the_api(persona, method, may):
+    if persona in OUTSIDE:
+        return 401
+    is_allowed = persona not in TOKENS or token_allows(persona, method, may)
+    return _by_level(persona, may) if is_allowed else 403
+
+
+def token_allows(persona, method, may):
+    if may.needs_admin:
+        return persona == "admin token"
+    return method in SAFE or persona != "read token"
+
+
+def _by_level(persona, may):
+    if may.level is Level.PERSON:
+        return may.status
+    if may.level is Level.STAFF:
+        return may.status if persona == "staff" else 404
+    if may.level is Level.MINE:
+        return may.status if persona in {"owner", *TOKENS} else 404
+    return _by_rank(RANKS.get(persona, 0), may)
+
+
+def _by_rank(rank, may):
+    if rank == 0:
+        return 404
+    return may.status if rank >= LEVELS[may.level] else 403
+
+
+def is_right(found, wanted):
+    """Compare; what nobody may do must only not be done."""
+    if wanted is None:
+        return found == TO_LOGIN or 300 <= found < 500
+    return found == wanted
+
+
+def secret_words(planted, persona):
+    """Return what this persona must never read."""
+    words = {} if persona in RANKS else dict(SHARED_WORDS)
+    if persona not in {"owner", "staff", *TOKENS}:
+        words |= OWNERS_WORDS
+    if RANKS.get(persona, 0) < 2 and persona not in TOKENS:
+        words["key prefix"] = planted.key_prefix
+    return words
