@@ -7,9 +7,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Many tests wait for others: one more worker than cores, and never many.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -lt 4 ] && echo $$((n + 1)) || echo 4)
 NODE_OK = node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])\.'
 
-.PHONY: help setup demo run test test-postgresql lint audit chaos chaos-fleet fuzz bench clean screenshots frontend requirements
+.PHONY: help setup demo run test test-postgresql lint audit chaos chaos-fleet fuzz bench clean screenshots lighthouse frontend requirements
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -45,11 +47,11 @@ run: $(VENV)/product frontend  ## Run Wattkeep for real
 	@$(BIN)/wattkeep up $(ARGS)
 
 test: setup  ## Run every test, and those about what is stored on PostgreSQL as well
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(if $(ARGS),,$(MAKE) test-postgresql)
 
 test-postgresql: setup  ## Run the tests about what is stored on PostgreSQL
-	SUITE_DATABASE=postgresql $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+	SUITE_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 	  $(or $(ARGS),$(addprefix tests/,postgres ledger history alerts api live))
 
 lint: setup  ## Check style, types, layers and what the repository holds
@@ -78,8 +80,11 @@ fuzz: setup  ## Send ten minutes of nonsense to the ingest endpoint, and ten to 
 bench: setup  ## Measure what matters, side by side
 	$(BIN)/python benchmarks/ingest.py
 
-screenshots: setup  ## Make docs/images from the running product
-	$(BIN)/python scripts/screenshots.py
+screenshots: setup  ## Make docs/images from the running product; all pages: ARGS="--all FOLDER"
+	$(BIN)/python scripts/screenshots.py $(ARGS)
+
+lighthouse: setup  ## Ask Lighthouse about the live page
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python scripts/lighthouse.py $(ARGS)
 
 requirements:  ## Pin the dependencies anew (needs uv)
 	for part in "run pyproject.toml --extra board --extra postgres --extra scaled" "build requirements/build.in" \
@@ -90,6 +95,6 @@ requirements:  ## Pin the dependencies anew (needs uv)
 	    "$$@" -o requirements/$$out.txt || exit 1; done
 
 clean:  ## Remove everything that make made
-	rm -rf $(VENV) node_modules frontend/node_modules src/wattkeep/web/static/dist build dist \
+	rm -rf $(VENV) node_modules frontend/node_modules scripts/lighthouse/node_modules src/wattkeep/web/static/dist build dist \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -32,9 +32,9 @@ TRICKLE_WARM_UP_S = 2.0
 COUNT_S = 20.0
 # What the loads left behind is done when this share of a core, or less, was used for so long; the
 # ledger looks every 30 s.
-IDLE = 0.03
-QUIET_S = 35.0
-SETTLE_S = 300.0
+IDLE = 0.1
+QUIET_S = 31.0
+SETTLE_S = 120.0
 
 
 @dataclass(frozen=True)

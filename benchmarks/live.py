@@ -34,6 +34,7 @@ PASSWORD = "a password nobody uses"
 WANTED_P95_MS = 150
 # What each device's power begins at, in tenths of a watt; each of its posts adds one.
 FIRST_DW = 1000
+GATHERED_FROM = 10
 # Every so many posts one is the first device's: at 100/s little more than a second apart, as a
 # page is told of a device once a second.
 FIRST_DEVICE_EVERY = 105
@@ -148,10 +149,12 @@ async def watch(server: Watched, cookie: str, first: int, watched: int, seen: li
     """Be another open page: take what comes, and count the readings."""
     ids = [server.ids[(first + number) % DEVICES] for number in range(watched)]
     query = "&".join(f"device={device_id}" for device_id in ids)
+    if len(ids) > GATHERED_FROM:  # as our pages do
+        query += "&together=1"
     url = f"ws://127.0.0.1:{server.port}/ws/live/?{query}"
     async with websockets.connect(url, additional_headers={"Cookie": cookie}) as socket:
         async for message in socket:
-            seen[0] += message.startswith('{"type": "reading"')
+            seen[0] += message.count('"type": "reading"')
 
 
 async def log_in(browser: Browser, server: Watched) -> tuple[BrowserContext, str]:

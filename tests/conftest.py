@@ -32,6 +32,7 @@ from django.test import Client  # noqa: E402
 from running import PASSWORD, Running  # noqa: E402
 from wattkeep.monitoring.accounts import create_account  # noqa: E402
 from wattkeep.monitoring.devices import create_device  # noqa: E402
+from wattkeep.monitoring.models import PersonLanguage  # noqa: E402
 
 assert str(django_settings.DATA_DIR) == DATA_DIR, "Django was set up before the tests could"
 # A file, as in life: one in memory has another kind of locks, and threads cannot close it.
@@ -42,7 +43,25 @@ os.environ.pop("WATTKEEP_DATABASE_URL", None)
 django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+# Files that take longest, each on one worker: begun last, everybody would wait for them.
+LONGEST = (
+    "chaos/test_fleet_storm.py",
+    "chaos/test_storms.py",
+    "deploy/test_graceful_restart.py",
+    "deploy/test_nginx.py",
+    "e2e/test_every_page.py",
+    "firmware/test_heap.py",
+    "firmware/test_outage.py",
+    "firmware/test_power_cuts.py",
+    "scaled/test_processes.py",
+)
+
+
 def pytest_configure(config):
+    # A thread that a test starts and that asks Django ends with its connection open; SQLite says
+    # nothing about that.
+    still_open = "ignore:<psycopg.Connection.*was deleted while still open:ResourceWarning"
+    config.addinivalue_line("filterwarnings", still_open)
     # Processes that run tests side by side are started from this one. Each comes here itself;
     # before that it must not have the settings, and so the data folder, of this process.
     if config.getoption("numprocesses", None):
@@ -50,6 +69,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
+    # Sorting is stable, so all others stay as they are.
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
     if connection.vendor == "sqlite":
         return
     # What has a server or database of its own shows the same here as there, where it runs as well.
@@ -110,6 +131,8 @@ def nobody():
 def as_owner(owner):
     client = Client()
     client.force_login(owner)
+    # As after the first page, which remembers the browser's language.
+    PersonLanguage.objects.update_or_create(user=owner, defaults={"language": "en"})
     return client
 
 

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from running import Site
-from wattkeep.asgi import PAGES_AT_ONCE
+from running import READING, Site
+from wattkeep.asgi import FILES_AT_ONCE, PAGES_AT_ONCE
 from wattkeep.ingest.endpoint import MOST_BYTES
 
 LARGE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
@@ -47,3 +47,25 @@ def test_a_page_takes_no_larger_body_than_a_post(server):
         413,
         {"error": "The body is larger than 2,097,152 bytes."},
     )
+
+
+def test_slow_readers_of_large_files_keep_no_page_from_others(server):
+    device, key = server.add_device("Long file")
+    site = Site(server.url)
+    site.log_in("ada")
+    for part in range(5):
+        readings = [{**READING, "age_s": 10 * (n + 8_000 * part)} for n in range(8_000)]
+        assert server.post(key, readings).status == 201
+    cookies = "; ".join(f"{name}={value}" for name, value in site._cookies.items())
+    ask = (
+        f"GET /api/v1/devices/{device}/readings.csv HTTP/1.1\r\n"
+        f"Host: localhost\r\nCookie: {cookies}\r\n\r\n"
+    ).encode()
+    with ExitStack() as stack:
+        for turn in range(PAGES_AT_ONCE + FILES_AT_ONCE):
+            slow = stack.enter_context(connect(server))
+            slow.sendall(ask)
+            if turn < FILES_AT_ONCE:
+                assert slow.recv(12) == b"HTTP/1.1 200"
+
+        assert site.get("/devices/").status == 200

@@ -39,7 +39,9 @@ export class Alerts {
   #row(alert) {
     const row = this.template.content.firstElementChild.cloneNode(true);
     row.dataset.alert = alert.id;
-    row.querySelector("[data-message]").textContent = alert.message;
+    const link = row.querySelector("[data-message]");
+    link.textContent = alert.message;
+    link.href = `${link.dataset.base}${alert.id}/`;
     setTime(row.querySelector("time"), alert.created_at, this.zone);
     return row;
   }

@@ -3,6 +3,7 @@ import { BarController, BarElement, CategoryScale, Chart, LinearScale, Tooltip }
 
 import { number } from "./format.js";
 import { onThemeChange } from "./theme.js";
+import { language } from "./words.js";
 
 Chart.register(BarController, BarElement, CategoryScale, LinearScale, Tooltip);
 
@@ -96,7 +97,7 @@ export class Bars {
           border: { display: false },
           grid: { drawTicks: false },
           bounds: showScale ? "ticks" : "data",
-          ticks: { maxTicksLimit: 6, padding: 8, font, callback: (value) => `${value}` },
+          ticks: { maxTicksLimit: 6, padding: 8, font, callback: (value) => value.toLocaleString(language) },
         },
       },
       plugins: {

@@ -1,20 +1,21 @@
 // The channels: whether this browser shows messages, and a test that takes its time.
 import { showNotices } from "./notices.js";
 import { isSwitchedOn, setLastShown, switchOff } from "./noticing.js";
+import { say } from "./words.js";
 
 function describe() {
-  if (!isSwitchedOn()) return "Off in this browser.";
+  if (!isSwitchedOn()) return say("Off in this browser.");
   const permission = globalThis.Notification?.permission;
-  if (permission === "granted") return "On in this browser, also while you look at something else.";
-  if (!window.isSecureContext) return "On, on this page only: browsers allow more on HTTPS or localhost.";
-  return "On, on this page only: this browser does not allow more.";
+  if (permission === "granted") return say("On in this browser, also while you look at something else.");
+  if (!window.isSecureContext) return say("On, on this page only: browsers allow more on HTTPS or localhost.");
+  return say("On, on this page only: this browser does not allow more.");
 }
 
 function watchSwitch(part) {
   const button = part.querySelector("[data-notices-button]");
   const state = part.querySelector("[data-notices-state]");
   const show = () => {
-    button.textContent = isSwitchedOn() ? "Stop in this browser" : "Show in this browser";
+    button.textContent = isSwitchedOn() ? say("Stop in this browser") : say("Show in this browser");
     state.textContent = describe();
   };
   button.addEventListener("click", async () => {

@@ -3,6 +3,7 @@ import { BarController, BarElement, CategoryScale, Chart, LinearScale } from "ch
 
 import { dotted, hatched, readColours } from "./energy-colours.js";
 import { marks } from "./energy-marks.js";
+import { language } from "./words.js";
 
 Chart.register(BarController, BarElement, CategoryScale, LinearScale);
 
@@ -90,7 +91,7 @@ export class Bars {
           suggestedMax: Math.max(0.02, ...bars.map(({ compared }) => compared ?? 0)),
           border: { display: false },
           grid: { drawTicks: false, color: colours.line },
-          ticks: { maxTicksLimit: 6, padding: 8, color: colours.soft, font, callback: (value) => `${+value.toFixed(6)}` },
+          ticks: { maxTicksLimit: 6, padding: 8, color: colours.soft, font, callback: (value) => (+value.toFixed(6)).toLocaleString(language, { maximumFractionDigits: 6 }) },
         },
       },
     };

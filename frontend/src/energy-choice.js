@@ -1,4 +1,6 @@
 // Choosing bars: by a click or tap, by dragging over several, and by keys.
+import { say } from "./words.js";
+
 const FAR = 6;
 
 export class Choice {
@@ -41,7 +43,7 @@ export class Choice {
     this.bars.choose(chosen);
     this.surface.setAttribute("aria-valuenow", chosen ? this.to + 1 : 1);
     const words = chosen && (chosen.first === chosen.last ? this.#words(bars[chosen.first]) : spanLabel(bars, chosen));
-    this.surface.setAttribute("aria-valuetext", words ?? "No bar chosen");
+    this.surface.setAttribute("aria-valuetext", words ?? say("No bar chosen"));
     this.onChange(chosen);
   }
 

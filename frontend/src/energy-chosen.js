@@ -1,6 +1,6 @@
 // The line under the bars: what is chosen, how much it is, and what can be done with it.
 import { spanLabel } from "./energy-choice.js";
-import { language } from "./words.js";
+import { language, say } from "./words.js";
 
 // As the server writes it (web/views/energy.py).
 const kwh = new Intl.NumberFormat(language, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
@@ -35,7 +35,7 @@ export class Chosen {
 
   #say(text, bar) {
     find(this.root, "chosen-text").textContent = text;
-    const more = bar ? [bar.cost, bar.compared === null ? "" : `${bar.compared_text} in ${this.data.compared}`, ...bar.events] : [];
+    const more = bar ? [bar.cost, bar.compared === null ? "" : say("%(energy)s in %(period)s", { energy: bar.compared_text, period: this.data.compared }), ...bar.events] : [];
     find(this.root, "chosen-more").textContent = more.filter(Boolean).map((words) => `, ${words}`).join("");
   }
 
@@ -49,7 +49,8 @@ export class Chosen {
       if (!answer.ok) throw new Error(`${answer.status}`);
       const { total } = await answer.json();
       this.#say(kwh.format(total.consumption));
-      find(this.root, "chosen-more").textContent = ` in ${chosen.last - chosen.first + 1} ${this.data.bars_word}`;
+      const count = chosen.last - chosen.first + 1;
+      find(this.root, "chosen-more").textContent = ` ${say("in %(count)s %(bars)s", { count, bars: this.data.bars_word })}`;
     } catch (error) {
       if (error.name !== "AbortError") this.#say("–");
     }

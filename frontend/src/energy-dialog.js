@@ -1,5 +1,6 @@
 // "Why?" and "Correct…" in a dialog over the bars; without it they are pages of their own.
 import { fetchPage } from "./energy-pages.js";
+import { say } from "./words.js";
 
 export class Dialog {
   // `pages` shows what a correction or its undoing leads back to.
@@ -29,7 +30,7 @@ export class Dialog {
     const close = document.createElement("button");
     close.type = "button";
     close.className = "icon-button absolute top-3 right-3";
-    close.setAttribute("aria-label", "Close");
+    close.setAttribute("aria-label", say("Close"));
     close.dataset.dialogClose = "";
     close.append(document.importNode(document.querySelector("[data-clear] svg, [data-close-icon] svg"), true));
     this.body.replaceChildren(document.importNode(part, true), close);

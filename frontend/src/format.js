@@ -8,10 +8,21 @@ const UNITS = [
   [60, "%(count)s min ago", "%(count)s min ago"],
 ];
 
+// Kept: making one takes a hundred times as long as using it.
+const formats = new Map();
+
+function withDecimals(count) {
+  if (!formats.has(count)) {
+    const options = { minimumFractionDigits: count, maximumFractionDigits: count };
+    formats.set(count, new Intl.NumberFormat(language, options));
+  }
+  return formats.get(count);
+}
+
 export function number(value, decimals) {
   if (value === null || value === undefined) return NO_VALUE;
   const shown = Math.abs(value) >= 1000 ? Math.min(decimals, decimals <= 1 ? 0 : 1) : decimals;
-  return value.toLocaleString(language, { minimumFractionDigits: shown, maximumFractionDigits: shown });
+  return withDecimals(shown).format(value);
 }
 
 export function ago(ms) {
@@ -29,10 +40,16 @@ function parts(instant, zone, options) {
   return Object.fromEntries(formatter.formatToParts(instant).map(({ type, value }) => [type, value]));
 }
 
-export function moment(iso, zone) {
+// A date in one of the server's forms (monitoring/wording.py), in the order of the language.
+function dated(instant, zone, form) {
   const time = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
-  const p = parts(new Date(iso), zone, { day: "numeric", month: "short", year: "numeric", ...time });
-  return `${p.day} ${p.month.slice(0, 3)} ${p.year}, ${p.hour}:${p.minute}:${p.second}`;
+  const p = parts(instant, zone, { weekday: "short", day: "numeric", month: "short", year: "numeric", ...time });
+  const said = { D: p.weekday, j: p.day, M: p.month.slice(0, 3), Y: p.year, H: p.hour, i: p.minute, s: p.second };
+  return form.replace(/[DjMYHis]/g, (letter) => said[letter]);
+}
+
+export function moment(iso, zone) {
+  return dated(new Date(iso), zone, say("j M Y, H:i:s"));
 }
 
 export function localDate(instant, zone) {
@@ -50,19 +67,23 @@ export function offset(instant, zone) {
 }
 
 export function dayLabel(date) {
-  const p = parts(new Date(`${date}T12:00:00Z`), "UTC", { weekday: "short", day: "numeric", month: "short" });
-  return `${p.weekday} ${p.day} ${p.month.slice(0, 3)}`;
+  return dated(new Date(`${date}T12:00:00Z`), "UTC", say("D j M"));
 }
 
 export function dayAndMonth(instant, zone) {
-  const p = parts(instant, zone, { day: "numeric", month: "short" });
-  return `${p.day} ${p.month.slice(0, 3)}`;
+  return dated(instant, zone, say("j M"));
 }
 
 export function change(used, before) {
-  if (before === null) return "no comparison yet";
-  if (!before) return used ? "more" : "as much";
-  const perCent = Math.round((used / before - 1) * 100);
-  if (!perCent) return "as much";
-  return `${Math.abs(perCent).toLocaleString("en")} % ${perCent > 0 ? "more" : "less"}`;
+  if (before === null) return say("no comparison yet");
+  const perCent = before ? Math.round((used / before - 1) * 100) : used && Infinity;
+  if (!perCent) return say("as much");
+  if (!before) return say("more");
+  const count = Math.abs(perCent).toLocaleString(language);
+  return perCent > 0 ? say("%(count)s %% more", { count }) : say("%(count)s %% less", { count });
+}
+
+// What a change is against, said after it.
+export function than(compared, day) {
+  return compared === say("as much") ? say("as by %(day)s", { day }) : say("than by %(day)s", { day });
 }

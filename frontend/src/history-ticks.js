@@ -1,5 +1,5 @@
 // Where an axis has its lines and what stands there: whole numbers, and whole hours, days and months of a zone.
-import { language } from "./words.js";
+import { language, say } from "./words.js";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -79,7 +79,7 @@ function label(local, step) {
   if (step >= MONTH) return isYear ? [String(year), true] : [month, false];
   const isDay = local % DAY === 0;
   if (isDay && isYear) return [String(year), true];
-  if (isDay) return [`${date.getUTCDate()} ${month}`, step < DAY];
+  if (isDay) return [say("j M").replace("j", date.getUTCDate()).replace("M", month), step < DAY];
   const seconds = step < MINUTE ? `:${two(date.getUTCSeconds())}` : "";
   return [`${two(date.getUTCHours())}:${two(date.getUTCMinutes())}${seconds}`, false];
 }

@@ -1,4 +1,5 @@
 // Finding and sorting the overview's lines.
+import { say } from "./words.js";
 
 export class Tools {
   constructor(root, valueOf) {
@@ -34,7 +35,7 @@ export class Tools {
       found += !isRest && !line.hidden;
     }
     this.root.querySelector("[data-nothing-found]").hidden = found > 0;
-    this.root.querySelector("[data-found]").textContent = wanted ? `${found} found` : "";
+    this.root.querySelector("[data-found]").textContent = wanted ? say("%(count)s found", { count: found }) : "";
     this.#flatten();
   }
 

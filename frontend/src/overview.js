@@ -1,13 +1,19 @@
 // The start page: a site's devices, their powers as they happen, day and month once a minute.
 import { now } from "./clock.js";
 import { Connection } from "./connection.js";
-import { change, dayAndMonth, number } from "./format.js";
+import { change, dayAndMonth, number, than } from "./format.js";
 import { follow } from "./live.js";
 import { share, sumUp } from "./overview-sums.js";
 import { Tools } from "./overview-tools.js";
 import { Poll } from "./poll.js";
+import { say } from "./words.js";
 
-const STATES = { online: "Online", silent: "Meter silent", offline: "Offline", never: "Nothing received yet" };
+const STATES = {
+  online: say("Online"),
+  silent: say("Meter silent"),
+  offline: say("Offline"),
+  never: say("Nothing received yet"),
+};
 // A reading this fresh shows by itself that its meter is there.
 const FRESH_MS = 5000;
 
@@ -22,9 +28,17 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function showPower(line, power, most) {
-  write(line.querySelector("[data-power]"), number(power, 1));
-  line.querySelector(".share rect")?.setAttribute("width", share(power, most));
+// What a line shows of a power; only what changed is written, however many devices there are.
+function cellsOf(line) {
+  return line && { power: line.querySelector("[data-power]"), bar: line.querySelector(".share rect") };
+}
+
+function showPower(cells, power, most) {
+  if (cells.shown !== power) write(cells.power, number(power, 1));
+  cells.shown = power;
+  const width = share(power, most);
+  if (cells.bar && cells.width !== width) cells.bar.setAttribute("width", width);
+  cells.width = width;
 }
 
 function draw() {
@@ -35,11 +49,11 @@ function draw() {
   find("missing").hidden = missing === 0;
   write(find("online"), String([...devices.values()].filter(({ status }) => status === "online").length));
   const most = Math.max(...[...devices.values()].map(({ power }) => power ?? 0));
-  for (const { line, rest, id, power } of devices.values()) {
-    showPower(line, power, most);
+  for (const { cells, rest, restCells, id, power } of devices.values()) {
+    showPower(cells, power, most);
     if (!rest || !rests.has(id)) continue;
     const found = rests.get(id);
-    showPower(rest, found.power, most);
+    showPower(restCells, found.power, most);
     rest.toggleAttribute("data-more", found.isMore);
   }
 }
@@ -97,8 +111,7 @@ function showOverview(data) {
   write(find("month"), number(data.month, 2));
   const compared = change(data.month, data.month_before);
   write(find("against").querySelector("[data-change]"), compared);
-  const than = compared.startsWith("as") ? "as" : "than";
-  if (find("than")) write(find("than"), `${than} by ${dayAndMonth(Date.parse(data.before_end) - 60000, zone)}`);
+  if (find("than")) write(find("than"), than(compared, dayAndMonth(Date.parse(data.before_end) - 60000, zone)));
   for (const row of data.devices) {
     const device = devices.get(row.id);
     if (!device) continue;
@@ -114,7 +127,7 @@ function showOverview(data) {
 for (const row of JSON.parse(document.getElementById("overview-data").textContent).devices) {
   const line = root.querySelector(`[data-device="${row.id}"]`);
   const rest = root.querySelector(`[data-rest="${row.id}"]`);
-  devices.set(row.id, { ...row, at: 0, line, rest });
+  devices.set(row.id, { ...row, at: 0, line, rest, cells: cellsOf(line), restCells: cellsOf(rest) });
 }
 
 new Tools(root, (line, by) => devices.get(Number(line.dataset.device))[by]);

@@ -6,6 +6,8 @@ const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 60000;
 // A tab that is hidden for longer lets go of its connection.
 const HIDDEN_MS = 20000;
+// Of more devices messages come several at once.
+const GATHERED_FROM = 10;
 
 export class Socket {
   #socket;
@@ -22,6 +24,7 @@ export class Socket {
     const url = new URL(own ?? "/ws/live/", location.href);
     url.protocol = url.protocol.replace("http", "ws");
     for (const id of deviceIds) url.searchParams.append("device", id);
+    if (deviceIds.length > GATHERED_FROM) url.searchParams.set("together", "1");
     Object.assign(this, { url, onMessage, onChange });
     document.addEventListener("visibilitychange", () => this.#look());
     addEventListener("online", () => this.#connect());
@@ -52,8 +55,10 @@ export class Socket {
     this.#failures = 0;
     this.#listenOn();
     this.#change(true);
-    const message = JSON.parse(text);
-    if (message.type !== "ping") this.onMessage(message);
+    const said = JSON.parse(text);
+    for (const message of Array.isArray(said) ? said : [said]) {
+      if (message.type !== "ping") this.onMessage(message);
+    }
   }
 
   // The connection ended, or stopped saying anything: again after a while, each time a longer one.

@@ -23,6 +23,7 @@ export function showExtremes(root, extremes, values) {
       known.min = Math.min(known.min, now);
       known.max = Math.max(known.max, now);
     }
+    line.toggleAttribute("data-none", known.min === null);
     write(line.querySelector("[data-least]"), known.min);
     write(line.querySelector("[data-greatest]"), known.max);
   }

@@ -2,6 +2,7 @@
 import { now } from "./clock.js";
 import { number } from "./format.js";
 import { getJson } from "./poll.js";
+import { say } from "./words.js";
 
 const SPAN_MS = 3600000;
 const STEP_MS = 10000;
@@ -72,7 +73,7 @@ export class Trend {
     const least = Math.min(...powers);
     const words = powers.length ? `${number(least, 0)} – ${number(Math.max(...powers), 0)} W` : "";
     if (this.words.textContent !== words) this.words.textContent = words;
-    this.picture.setAttribute("aria-label", `Power of the last hour: ${words || "nothing measured"}`);
+    this.picture.setAttribute("aria-label", say("Power of the last hour: %(span)s", { span: words || say("nothing measured") }));
   }
 
   #under(run, corners, x) {

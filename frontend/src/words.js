@@ -7,5 +7,5 @@ export const language = root.lang || "en";
 // English words in the page's language; %(name)s stands for a value, as on the server.
 export function say(english, values = {}) {
   const text = words[english] ?? english;
-  return text.replace(/%\((\w+)\)s/g, (_, name) => values[name]);
+  return text.replace(/%\((\w+)\)s|%%/g, (_, name) => (name ? values[name] : "%"));
 }

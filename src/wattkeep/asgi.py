@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 
 
 PAGES_AT_ONCE = 4
+# Files of readings take as long as somebody reads them, so they take nobody else's turn.
+FILES_AT_ONCE = 2
+FILE_SUFFIX = ".csv"
 MOST_PAGES_WAITING = 500
 RETRY_SOON = (b"retry-after", b"5")
 # How long the writer's thread waits for the interpreter while the loop is busy; Python's 5 ms are
@@ -64,8 +67,8 @@ class Application:
     """Routes a reading's way in past Django, and everything else to it."""
 
     def __init__(self) -> None:
-        self._pages = Pages(PAGES_AT_ONCE)
-        self._page_turns = asyncio.Semaphore(PAGES_AT_ONCE)
+        self._pages = Pages(PAGES_AT_ONCE), asyncio.Semaphore(PAGES_AT_ONCE)
+        self._files = Pages(FILES_AT_ONCE), asyncio.Semaphore(FILES_AT_ONCE)
         self._pages_waiting = 0
         self._bodies = Bodies()
         self._watch = Watch()
@@ -154,8 +157,9 @@ class Application:
         begun_s = time.perf_counter()
         answer = HeldAnswer(send)
         try:
-            async with self._page_turns:
-                await self._pages(scope, _again(body, receive), answer.take)
+            pages, turns = self._files if scope["path"].endswith(FILE_SUFFIX) else self._pages
+            async with turns:
+                await pages(scope, _again(body, receive), answer.take)
         finally:
             self._pages_waiting -= 1
             self._page_counts.note(answer.status, time.perf_counter() - begun_s)

@@ -131,12 +131,30 @@ class Exchange:
                 channel = await asyncio.wait_for(self._layer.new_channel(), ANSWER_WITHIN_S)
                 await asyncio.wait_for(self._layer.group_add(GROUP, channel), ANSWER_WITHIN_S)
                 while self._tasks:
-                    heard = await asyncio.wait_for(self._layer.receive(channel), SILENT_S)
-                    self._take(heard)
+                    self._take(await self._next(channel))
             except Exception as error:  # noqa: BLE001 - as above
                 self._note_down(error)
             await self._hang_up()
             await asyncio.sleep(LISTEN_AGAIN_S)
+
+    async def _next(self, channel: str) -> dict[str, Any]:
+        """Return what is heard next.
+
+        Raises:
+            TimeoutError: nothing was; the line is hung up.
+        """
+        receiving = asyncio.ensure_future(self._layer.receive(channel))
+        try:
+            await asyncio.wait({receiving}, timeout=SILENT_S)
+            if not receiving.done():
+                # First of all: a cancelled one takes its leave, and while the layer mends the line
+                # by itself that opens it twice, and nobody closes one of them.
+                await self._hang_up()
+                raise TimeoutError
+            heard: dict[str, Any] = receiving.result()
+            return heard
+        finally:
+            receiving.cancel()
 
     def _take(self, message: dict[str, Any]) -> None:
         if message["from"] == self.name:

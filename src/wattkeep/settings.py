@@ -180,7 +180,14 @@ if REDIS_URL and find_spec("channels_redis") is None:
 # Published messages know no numbered databases, so the number is in their names.
 REDIS_PREFIX = f"wattkeep-{_redis_database(REDIS_URL)}"
 
-CACHES: dict[str, Any] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# Guesses at credentials are counted here too; attempts from many addresses must not push each other
+# out of it.
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 50_000},
+    }
+}
 CHANNEL_LAYERS: dict[str, Any] = {}
 # A database in the same process adds up as fast as it could remember.
 REMEMBERS_SUMS = bool(REDIS_URL)
@@ -268,15 +275,6 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = "web:login"
 LOGIN_REDIRECT_URL = "web:home"
 LOGOUT_REDIRECT_URL = "web:login"
-
-# Guesses at credentials are counted here; attempts from many addresses must not push each other
-# out of it.
-CACHES: dict[str, Any] = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "OPTIONS": {"MAX_ENTRIES": 50_000},
-    }
-}
 
 # -- mail to people about their accounts ------------------------------------------------------
 
@@ -385,6 +383,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "wattkeep.web.middleware.PersonsLanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "wattkeep.web.throttling.RetryAfterMiddleware",
@@ -411,7 +410,7 @@ TEMPLATES = [
 ]
 
 LANGUAGE_CODE = "en"
-# Chosen on the settings page and kept in a cookie; until then the browser's.
+# Chosen on the settings page, kept with the account and in a cookie; until then the browser's.
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [PACKAGE_DIR / "locale"]
 LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365

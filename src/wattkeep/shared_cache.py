@@ -93,12 +93,12 @@ class SharedCache(BaseCache):
         return question(self._own)
 
 
-def _forget(cache: RedisCache | LocMemCache, prefix: str) -> None:
+def _forget(cache: Any, prefix: str) -> None:
     if isinstance(cache, LocMemCache):
         cache.clear()
         return
     # Django's own way empties the whole database, with the queue of tasks that is in it.
-    servers: Any = cache._cache  # type: ignore[attr-defined]  # noqa: SLF001 - no other way to it
+    servers: Any = cache._cache  # noqa: SLF001 - no other way to it
     client = servers.get_client(None, write=True)
     for key in client.scan_iter(f"{prefix}*", count=1000):
         client.delete(key)

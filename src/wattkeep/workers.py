@@ -28,6 +28,8 @@ django.setup(set_prefix=False)
 
 # isort: split
 from django.db import DatabaseError
+from kombu.transport import redis as transport
+from redis.exceptions import ConnectionError as LostError
 
 from wattkeep.tasks import TASKS, split
 from wattkeep.tether import PARENT_VARIABLE, tether_to_parent
@@ -56,6 +58,23 @@ SOCKET_S = 5.0
 BRIEFLY_EVERY_S = 60.0
 
 is_stopping: Any = billiard.get_context("fork").Event()
+
+
+class Line(transport.Channel):
+    """A line to Redis that fails as one even when it is over.
+
+    After Redis went away a worker lets go of its line, then gives the messages back that it had
+    from there. By itself that ends in an AttributeError, which ends the worker.
+    """
+
+    def _connparams(self, *args: Any, **kwargs: Any) -> Any:
+        if self.connection is None or self.connection.client is None:
+            raise LostError("this line is over")
+        return super()._connparams(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+
+# For each scheme of an address: a transport under a name of its own would not know TLS.
+transport.Transport.Channel = Line
 
 app = Celery("wattkeep")
 app.conf.update(

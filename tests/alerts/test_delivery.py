@@ -162,7 +162,7 @@ def test_address_that_reaches_into_the_machine_or_nowhere_is_refused(url):
 
 SHOWN = {
     "json://home.example/hook/secret-token": "JSON, home.example",
-    "mailtos://me:secret@mail.example?to=ada@home.example": "E-Mail to ada@home.example",
+    "mailtos://me:secret@mail.example?to=ada@home.example": "E-Mail → ada@home.example",
     "ntfys://secret@ntfy.example/secret-topic": "ntfy, ntfy.example",
     "tgram://123456789:secretsecretsecret_secretsecret/42": "Telegram, 1...t",
 }

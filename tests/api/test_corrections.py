@@ -167,6 +167,17 @@ def test_swap_that_makes_no_sense_changes_nothing(as_owner, device, swap, name):
     assert not MeterEvent.objects.exists()
 
 
+def test_empty_body_swaps_nothing(as_owner, device):
+    before = bytes(device.key_hash)
+
+    status, body = send(as_owner, "POST", of(device, "swap/"), {})
+
+    device.refresh_from_db()
+    assert (status, list(body)) == (400, ["is_new_meter"])
+    assert bytes(device.key_hash) == before
+    assert not MeterEvent.objects.exists()
+
+
 def test_strangers_swap_nothing(as_stranger, nobody, device):
     assert send(as_stranger, "POST", of(device, "swap/"), {})[0] == 404
     assert send(nobody, "POST", of(device, "swap/"), {})[0] == 401

@@ -142,11 +142,13 @@ class Cluster:
     def freeze(self):
         """Stop every process where it is, as a hanging disk or a cut cable would look."""
         for pid in self._pids():
-            os.kill(pid, signal.SIGSTOP)
+            with suppress(ProcessLookupError):  # a server of one connection has just ended
+                os.kill(pid, signal.SIGSTOP)
 
     def thaw(self):
         for pid in self._pids():
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def _pids(self):
         root = self._process.pid

@@ -75,6 +75,8 @@ def test_what_it_starts_exists(steps):
 
     assert words[0] == "wattkeep"
     check_command(words[1:])
-    settings = (ROOT / "src/wattkeep/settings.py").read_text()
+    read = "".join(
+        (ROOT / "src/wattkeep" / one).read_text() for one in ("settings.py", "places.py")
+    )
     for name in re.findall(r"WATTKEEP_[A-Z_]+", " ".join(of(steps, "ENV"))):
-        assert f'"{name}"' in settings
+        assert f'"{name}"' in read

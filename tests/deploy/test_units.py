@@ -12,7 +12,6 @@ from docs.test_words import check_command
 from wattkeep.service_manager import tell_ready
 
 UNITS = sorted(DEPLOY.glob("*.service"))
-COMMANDS_TO_COME = {"worker", "beat"}
 # Of 0 (safe) to 100, as `systemd-analyze security` counts.
 MOST_EXPOSED = 20
 needs_systemd = pytest.mark.skipif(
@@ -64,8 +63,7 @@ def test_command_exists(unit):
         r"^ExecStart=/opt/wattkeep/bin/wattkeep (.*)$", unit.read_text(), re.MULTILINE
     )[1]
 
-    if command not in COMMANDS_TO_COME:
-        check_command(command.replace("%i", "8001").split())
+    check_command(command.replace("%i", "8001").split())
 
 
 def test_units_are_hardened_alike():

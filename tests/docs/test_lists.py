@@ -14,6 +14,7 @@ EXTRAS = "Extras (`pyproject.toml`)"
 BUILDING = "Building"
 TOOLS = "Tests, lint, benchmarks"
 PAGE = "The page (`frontend/package.json`)"
+LIGHTHOUSE = "Asked by `make lighthouse` alone (`scripts/lighthouse/package.json`)"
 
 
 def bare(requirement):
@@ -82,11 +83,14 @@ def test_the_tools_have_their_reasons():
     assert set(first_cells(told, TOOLS)) == tools
 
 
-def test_the_pages_dependencies_have_their_reasons():
-    package = json.loads((ROOT / "frontend/package.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("folder", "heading"), [("frontend", PAGE), ("scripts/lighthouse", LIGHTHOUSE)]
+)
+def test_packages_of_npm_have_their_reasons(folder, heading):
+    package = json.loads((ROOT / folder / "package.json").read_text(encoding="utf-8"))
     names = {*package.get("dependencies", {}), *package.get("devDependencies", {})}
 
-    assert set(first_cells(pages()["docs/dependencies.md"], PAGE)) == names
+    assert set(first_cells(pages()["docs/dependencies.md"], heading)) == names
 
 
 def test_every_reason_is_given():

@@ -30,6 +30,7 @@ def test_quiet_limit_of_an_absurd_interval_is_two_minutes():
         pytest.param(None, None, "never", id="nothing ever came"),
         pytest.param(0, 0, "online", id="a reading just now"),
         pytest.param(-60, 0, "online", id="a reading from a clock a minute ahead"),
+        pytest.param(-60, 41, "offline", id="a clock ahead, and long not heard"),
         pytest.param(30, 30, "online", id="three intervals"),
         pytest.param(30.1, 30.1, "offline", id="three intervals ago, both at once"),
         pytest.param(38, 39, "offline", id="the contact is written late"),

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from e2e.curves import post_days
 from e2e.running import PASSWORD, Running
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -27,8 +28,9 @@ def chromium():
             pytest.fail(reason)
         pytest.skip(reason)
     # Only now: without a browser the package may be missing as well.
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
@@ -49,6 +51,14 @@ def server(chromium, tmp_path_factory):
 def device(server, request):
     """Return a device of this test's own."""
     return server.add_device(request.node.name[5:60], "ada")
+
+
+@pytest.fixture(scope="module")
+def measured(server):
+    """Return a device with two days of readings, for tests that add nothing to it."""
+    device = server.add_device("Measured", "ada")
+    post_days(device)
+    return device
 
 
 @pytest.fixture(scope="module")

@@ -180,3 +180,30 @@ def test_pages_do_not_scroll_sideways(open_page, server, login_state, device, co
             over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert (address, width, over) == (address, width, 0)
     complaints.forgive("404")
+
+
+def test_incident_is_acknowledged_snoozed_until_monday_and_resolved(page, server, device):
+    run_in(server, INCIDENT.format(device=device.id))
+    page.goto("/alerts/")
+    page.get_by_role("link", name=re.compile("High power")).first.click()
+
+    page.get_by_role("button", name=re.compile("^Acknowledge")).first.click()
+    expect(page.get_by_text("Acknowledged by ada")).to_be_visible()
+    page.get_by_label(re.compile("^Snooze")).first.click()
+    page.get_by_role("button", name="Until Monday, 7:00").click()
+    expect(page.get_by_text(re.compile(r"Snoozed until Mon \d+ \w+, 07:00")).first).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Resolve")).first.click()
+
+    expect(page.get_by_text("Resolved by hand").first).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^Acknowledge"))).to_have_count(0)
+
+
+def test_channel_is_tested_and_says_what_came_of_it(page, server):
+    page.goto("/alerts/channels/add/browser/")
+    page.get_by_label("Name").fill("Here")
+    page.get_by_role("button", name="Add channel").click()
+
+    page.get_by_role("button", name="Test Here").click()
+
+    told = "Here: The test is on its way to every browser where you allowed it."
+    expect(page.get_by_text(told)).to_be_visible()

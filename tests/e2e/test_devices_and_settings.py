@@ -156,7 +156,7 @@ def test_german_is_chosen_and_goes_through_scripts_too(open_page, server, login_
     page = open_page(server.address, storage_state=login_state, locale="en")
     page.goto("/settings/")
 
-    page.get_by_label("Language of the pages in this browser").select_option("de")
+    page.get_by_label("Language of pages and messages").select_option("de")
     page.get_by_role("button", name="Change language").click()
 
     expect(page.get_by_role("heading", name="Einstellungen")).to_be_visible()

@@ -1,6 +1,5 @@
-"""The history page as hands meet it: wheel, drag, pinch, keys, legend, address, files, figures."""
+"""The history page: what it draws, its choices, its files and figures, its connection."""
 
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -8,227 +7,19 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from e2e.running import PASSWORD, READING
-
-STEP = timedelta(minutes=2)
-READY = '[data-surface][aria-busy="false"]'
-# Alike only if nothing was drawn in between.
-PICTURE = "canvas => canvas.toDataURL()"
-# How many pixels of a column of the plot are not the card's.
-COLOURED = """(canvas, x) => {
-  const ratio = canvas.width / canvas.clientWidth;
-  const { data } = canvas.getContext("2d").getImageData(Math.round(x * ratio), 0, 1, canvas.height);
-  let count = 0;
-  for (let i = 0; i < data.length; i += 4) {
-    const [red, green, blue, alpha] = data.slice(i, i + 4);
-    if (alpha > 40 && Math.max(red, green, blue) - Math.min(red, green, blue) > 40) count += 1;
-  }
-  return count;
-}"""
-GUTTER = 52
-
-
-def post_days(device, days=2, gap=None, power=500.0):
-    """Post a reading every two minutes up to now; nothing in the gap (hours ago, from and to)."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    readings = []
-    for n in range(int(timedelta(days=days) / STEP)):
-        ago = n * STEP
-        if gap and timedelta(hours=gap[1]) < ago < timedelta(hours=gap[0]):
-            continue
-        value = round(power + 100 * (n % 7), 1)
-        at = (now - ago).isoformat()
-        readings.append({**READING, "power": value, "energy": 900 - n / 100, "timestamp": at})
-    assert device.post(*reversed(readings)) == 201
-
-
-def open_history(page, *devices, **query):
-    names = "&".join(f"device={device.id}" for device in devices)
-    more = "".join(f"&{name}={value}" for name, value in query.items())
-    page.goto(f"/history/?{names}{more}")
-    page.wait_for_selector(READY)
-
-
-def address_of(page):
-    return parse_qs(urlsplit(page.url).query)
-
-
-def span_of(page):
-    """Return the seconds of the view, as the address has them."""
-    query = address_of(page)
-    start, end = (datetime.fromisoformat(query[name][0]) for name in ("start", "end"))
-    return (end - start).total_seconds()
-
-
-def wait_for_address(page, before):
-    """Wait until the address tells of another view."""
-    page.wait_for_function("before => location.href !== before", arg=before)
-    page.wait_for_selector(READY)
-
-
-def canvas_of(page, metric="power"):
-    return page.locator(f"[data-panel={metric}] canvas")
-
-
-def middle_of(page):
-    box = page.locator("[data-surface]").bounding_box()
-    return box["x"] + GUTTER + (box["width"] - GUTTER) / 2, box["y"] + 120
-
-
-@pytest.fixture(scope="module")
-def measured(server):
-    """Return a device with two days of readings, for tests that add nothing to it."""
-    device = server.add_device("Measured", "ada")
-    post_days(device)
-    return device
-
-
-def test_wheel_zooms_around_the_pointer_and_the_address_keeps_the_view(page, measured):
-    open_history(page, measured)
-    before = page.url
-    page.mouse.move(*middle_of(page))
-
-    for _ in range(4):
-        page.mouse.wheel(0, -240)
-    wait_for_address(page, before)
-
-    expect(page.locator("[data-range]")).not_to_be_empty()
-    page.wait_for_timeout(300)
-    span = span_of(page)
-    words = page.locator("[data-range]").inner_text()
-    picture = canvas_of(page).evaluate(PICTURE)
-    assert 3600 < span < 12 * 3600
-    page.reload()
-    page.wait_for_selector(READY)
-    assert page.locator("[data-range]").inner_text() == words
-    assert canvas_of(page).evaluate(PICTURE) == picture
-
-
-def test_drag_moves_what_is_under_the_pointer(page, measured):
-    open_history(page, measured)
-    before = page.url
-    query = address_of(page)
-    assert "start" not in query
-    x, y = middle_of(page)
-    width = page.locator("[data-surface]").bounding_box()["width"] - GUTTER
-
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + width / 4, y, steps=4)
-    page.mouse.up()
-    wait_for_address(page, before)
-
-    end = datetime.fromisoformat(address_of(page)["end"][0])
-    moved = (datetime.now(UTC) - end).total_seconds()
-    assert moved == pytest.approx(86_400 / 4, abs=120)
-    assert span_of(page) == pytest.approx(86_400, abs=1)
-
-
-def test_pinch_zooms_and_one_finger_moves(open_page, server, login_state, measured):
-    page = open_page(
-        server.address,
-        storage_state=login_state,
-        viewport={"width": 360, "height": 740},
-        has_touch=True,
-        is_mobile=True,
-    )
-    open_history(page, measured)
-    before = page.url
-    page.locator("[data-surface]").scroll_into_view_if_needed()
-    x, y = middle_of(page)
-    session = page.context.new_cdp_session(page)
-
-    def touch(kind, *places):
-        points = [{"x": at, "y": y, "id": n} for n, at in enumerate(places)]
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-    touch("touchStart", x - 20, x + 20)
-    for wide in (30, 40, 50, 60):
-        touch("touchMove", x - wide, x + wide)
-    touch("touchEnd")
-    wait_for_address(page, before)
-    pinched = span_of(page)
-    assert pinched == pytest.approx(86_400 / 3, rel=0.15)
-
-    before = page.url
-    touch("touchStart", x)
-    for moved in (15, 30, 45, 60):
-        touch("touchMove", x + moved)
-    touch("touchEnd")
-    wait_for_address(page, before)
-    assert span_of(page) == pytest.approx(pinched, rel=0.01)
-
-
-def test_keys_move_zoom_and_go_to_the_ends(page, measured):
-    open_history(page, measured)
-    surface = page.locator("[data-surface]")
-    surface.focus()
-    spans = []
-
-    for key in ("+", "-", "ArrowLeft", "Home", "End"):
-        before = page.url
-        page.keyboard.press(key)
-        wait_for_address(page, before)
-        query = address_of(page)
-        spans.append((round(span_of(page)), datetime.fromisoformat(query["end"][0])))
-
-    lengths = [length for length, _ in spans]
-    assert lengths == [54_000, 86_400, 86_400, 86_400, 86_400]
-    left, home, end = (at for _, at in spans[2:])
-    assert home < left < end
-    assert abs(end - datetime.now(UTC)) < timedelta(minutes=1)
-    assert abs(home - (datetime.now(UTC) - timedelta(days=1))) < timedelta(hours=1)
-
-
-def test_keys_read_values_out(page, measured):
-    open_history(page, measured)
-    page.locator("[data-surface]").focus()
-
-    page.keyboard.press("Shift+ArrowRight")
-    first = page.locator("[data-spoken]").inner_text()
-    page.keyboard.press("Shift+ArrowRight")
-
-    expect(page.locator("[data-readout]")).to_be_visible()
-    assert re.search(r"^\d+ \w+ \d{4}, \d\d:\d\d.*\d W", first)
-    expect(page.locator("[data-spoken]")).not_to_have_text(first)
-    page.keyboard.press("Escape")
-    expect(page.locator("[data-readout]")).to_be_hidden()
-
-
-def test_values_under_the_pointer_are_those_of_the_api(page, measured):
-    now = datetime.now(UTC)
-    start, end = (f"{now - timedelta(minutes=ago):%Y-%m-%dT%H:%M:%SZ}" for ago in (60, 30))
-    open_history(page, measured, start=start, end=end)
-
-    page.mouse.move(*middle_of(page))
-
-    readout = page.locator("[data-readout]")
-    expect(readout).to_be_visible()
-    answer = page.request.get(
-        f"/api/v1/devices/{measured.id}/series/?start={start}&end={end}"
-    ).json()
-    middle = now - timedelta(minutes=45)
-    points = answer["points"]
-    nearest = min(points, key=lambda one: abs(datetime.fromisoformat(one["timestamp"]) - middle))
-    assert answer["step_s"] is None
-    assert f"{nearest['mean']:,.1f} W" in readout.inner_text()
-
-
-def test_last_zoom_is_single_readings(page, measured):
-    answers = []
-    page.on("response", lambda one: "/series/" in one.url and answers.append(one))
-    now = datetime.now(UTC)
-    start, end = (f"{now - timedelta(minutes=ago):%Y-%m-%dT%H:%M:%SZ}" for ago in (50, 30))
-
-    open_history(page, measured, start=start, end=end)
-
-    body = answers[-1].json() if answers else chart_of(page)["series"][0]
-    assert body["step_s"] is None
-    assert all(one["min"] == one["mean"] == one["max"] for one in body["points"])
-
-
-def chart_of(page):
-    return json.loads(page.locator("#history-data").text_content())
+from e2e.curves import (
+    COLOURED,
+    GUTTER,
+    PICTURE,
+    READY,
+    address_of,
+    canvas_of,
+    middle_of,
+    open_history,
+    post_days,
+    wait_for_address,
+)
+from e2e.running import PASSWORD
 
 
 @pytest.mark.parametrize("span", ["1 h", "24 h", "7 d", "All"])

@@ -18,7 +18,8 @@ from running import READING, Running
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "3"))
 SEED = int(os.environ.get("FUZZ_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
-ANSWERS = {201, 400, 401, 405, 413, 415}
+# 429: wrong keys are guesses, and after some of them one has to wait.
+ANSWERS = {201, 400, 401, 405, 413, 415, 429}
 ODD = [
     None,
     True,

@@ -29,6 +29,26 @@ def shown(messages):
     return [(m["reading"].device_id, m["reading"].timestamp_ms) for m in messages]
 
 
+def test_all_that_waits_can_be_taken_at_once():
+    async def scene():
+        clock = Clock()
+        hub = Hub(clock)
+        watcher = hub.open([1, 2, 3])
+        hub.publish([reading(1, 10), reading(2, 20)])
+        watcher.tell("status", 3, None, {"type": "status"})
+        first = [await watcher.next(1), *watcher.waiting()]
+        hub.publish([reading(1, 11), reading(3, 30)])
+        # The first device was shown a moment ago.
+        soon = watcher.waiting()
+        clock.now = 1.0
+        return first, shown(soon), shown(watcher.waiting())
+
+    first, soon, later = asyncio.run(scene())
+
+    assert [one["type"] for one in first] == ["status", "reading", "reading"]
+    assert (soon, later) == ([(3, 30)], [(1, 11)])
+
+
 def test_a_watcher_gets_its_devices_readings_and_no_others():
     async def scene():
         hub = Hub(Clock())

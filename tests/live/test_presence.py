@@ -9,7 +9,7 @@ from stored import hear, store
 from wattkeep.ledger.sealing import seal_due
 from wattkeep.live.presence import Presence, presence_of, presences_of
 from wattkeep.monitoring.devices import create_device
-from wattkeep.monitoring.models import EnergyReading
+from wattkeep.monitoring.models import EnergyReading, EnergySlot
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +84,16 @@ def test_presences_of_a_device_long_gone_are_offline_and_not_never(device):
     store(device, ago(86_400))
 
     assert presences_of([device], NOW)[device.pk] == Presence(None, ago(86_400), "offline")
+
+
+def test_device_that_only_has_a_history_is_offline_and_not_never(owner):
+    imported, new = (create_device(owner, name)[0] for name in ("Imported", "New"))
+    EnergySlot.objects.create(device=imported, start=ago(400 * 86_400))
+
+    found = presences_of([imported, new], NOW)
+
+    assert [found[one.pk].status for one in (imported, new)] == ["offline", "never"]
+    assert [presence_of(one, NOW).status for one in (imported, new)] == ["offline", "never"]
 
 
 def test_presences_take_as_many_queries_however_many(owner, django_assert_num_queries):

@@ -35,11 +35,16 @@ def connect(site, query, who=None, **headers):
 
 
 async def receive(socket, kind, accept=bool):
+    # A frame may hold several messages; those after the one asked for are for the next call.
+    kept = socket.__dict__.setdefault("kept", [])
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            message = json.loads(await socket.recv())
-            if message["type"] == kind and accept(message):
-                return message
+            while kept:
+                message = kept.pop(0)
+                if message["type"] == kind and accept(message):
+                    return message
+            said = json.loads(await socket.recv())
+            kept += said if isinstance(said, list) else [said]
 
 
 def post(site, key, **values):

@@ -36,6 +36,16 @@ def test_every_task_is_asked_for_and_can_be_done(workers):
         assert entry["options"]["queue"] in workers.QUEUES["all"].split(",")
 
 
+def test_what_comes_after_a_line_was_cut_fails_as_a_line_does(workers, valkey):
+    """Anything else ends a worker that had messages when Redis went away."""
+    with workers.app.connection_for_write(valkey.url) as line:
+        channel = line.default_channel
+        line.collect()
+
+        with pytest.raises(line.connection_errors):
+            channel.basic_ack("a message of before")
+
+
 def test_tasks_declare_their_retries_and_stay_queued_until_they_are_done(workers):
     for task in workers.tasks.values():
         assert (task.max_retries, task.acks_late, task.reject_on_worker_lost) == (3, True, True)

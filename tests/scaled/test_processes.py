@@ -13,8 +13,19 @@ import pytest
 
 from alerts.receiving import Webhook
 from live.test_socket import connect, receive
-from running import PATIENCE_S, READING, SOURCE, Process, Running, Site, environment, free_port
+from running import (
+    PATIENCE_S,
+    READING,
+    SOURCE,
+    Process,
+    Running,
+    Site,
+    environment,
+    free_port,
+    run,
+)
 from sim.patience import wait_until
+from wattkeep.places import DATABASE_FILE
 
 pytest.importorskip("celery", reason="no wattkeep[scaled] here")
 
@@ -197,8 +208,8 @@ def test_killed_workers_two_beats_and_doubled_messages_tell_once(site, valkey, t
 
 
 def test_without_an_address_the_commands_say_what_is_missing(tmp_path):
-    from running import run
-
+    # All that tells a folder with an installation from a mistyped one.
+    (tmp_path / DATABASE_FILE).touch()
     for name in ("worker", "beat"):
         done = run(name, "--data-dir", tmp_path)
         assert done.returncode == 1

@@ -10,7 +10,7 @@ from wattkeep.shared_cache import SharedCache
 
 
 def cache_at(url, prefix="wattkeep-0"):
-    options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+    options = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25}
     return SharedCache(url, {"KEY_PREFIX": prefix, "OPTIONS": options})
 
 

@@ -218,7 +218,9 @@ def test_old_hash_is_accepted_and_made_anew_at_the_log_in(owner, nobody, setting
         ("[::1]:8000", True, False),
     ],
 )
-def test_passkeys_are_offered_where_browsers_have_them(owner, nobody, host, is_secure, expected):
+@pytest.mark.usefixtures("owner")
+def test_passkeys_are_offered_where_browsers_have_them(nobody, settings, host, is_secure, expected):
+    settings.NAMED_HOSTS = ["energy.example.org"]
     page = nobody.get("/login/", headers={"Host": host}, secure=is_secure).content.decode()
 
     assert ("passkey_login" in page) is expected

@@ -22,7 +22,7 @@ WAYS = {
             "user": "w@home.example",
             "password": "a/b@c:d?e&f",
         },
-        "E-Mail to ada@home.example",
+        "E-Mail → ada@home.example",
     ),
     "telegram": ({"token": "123456789:abcdefghij_klmnopqrs", "chat": "-10042"}, "Telegram, 1...s"),
     "ntfy": ({"topic": "house", "server": "https://ntfy.example"}, "ntfy, ntfy.example"),

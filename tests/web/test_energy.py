@@ -242,7 +242,8 @@ def test_number_of_queries_does_not_grow_with_devices(as_owner, owner, device):
         for name in ("B", "C", "D"):
             store_hours(create_device(owner, name)[0], 3)
 
-    assert counts[0] == counts[1] <= 20
+    # One of them is for the language the person reads.
+    assert counts[0] == counts[1] <= 21
 
 
 @pytest.mark.parametrize("name", ["energy", "energy_why", "energy_correct"])

@@ -58,7 +58,7 @@ def test_correction_is_meant_on_the_sites_clock_and_can_be_undone(as_owner, owne
     correction = Correction.objects.get()
     assert (correction.start, correction.energy_wh, correction.author) == (AT, 250, owner)
     assert "0.250 kWh · Guests" in text
-    assert "2026-01-05 11:00 to 2026-01-05 11:30, by owner" in text
+    assert "Mon 5 Jan 2026, 11:00 to Mon 5 Jan 2026, 11:30, by owner" in text
 
     _, text = page(as_owner, "correction_undo", device.pk, correction.pk, body={})
 

@@ -68,7 +68,7 @@ def test_known_device_with_a_new_key_waits_for_a_newer_one(as_owner, device, rec
     record(device)
     address = reverse("web:device_edit", args=[device.pk])
 
-    page = as_owner.post(address, {"new_key": "yes", "confirm": "yes"}, follow=True)
+    page = as_owner.post(address, {"new_key": "yes", "keep_old_h": "24"}, follow=True)
 
     assert 'data-since="20' in page.content.decode()
 

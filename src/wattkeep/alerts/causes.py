@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext as _
 
 from wattkeep.monitoring.models import DeviceBoot, EnergyReading, EnergySlot
 
@@ -23,13 +24,14 @@ def cause_at_opening(lost: Sequence[Heard], elsewhere: Sequence[Sequence[Heard]]
     """Say what the way a site went tells. `elsewhere`: of each other site, what is lost of it."""
     times = [one.at for one in lost if one.at is not None]
     spread = (max(times) - min(times)).total_seconds()
-    together = f"They were last heard within {spread:.0f} s of each other."
+    together = _("They were last heard within %(count)s s of each other.") % {
+        "count": f"{spread:.0f}"
+    }
     if elsewhere and all(elsewhere):
-        return (
-            f"{together} So were the devices of every other site:"
-            " it is probably this server's own network."
+        return f"{together} " + _(
+            "So were the devices of every other site: it is probably this server's own network."
         )
-    return f"{together} A power cut or the network: it shows when they are back."
+    return f"{together} {_('A power cut or the network: it shows when they are back.')}"
 
 
 def cause_at_closing(alert: Alert, heard: Sequence[Heard]) -> str:
@@ -39,7 +41,10 @@ def cause_at_closing(alert: Alert, heard: Sequence[Heard]) -> str:
     started = numbered.filter(first_seen__gte=alert.created_at).values("device_id").distinct()
     count = started.count()
     if count * 2 > len(ids):
-        return f"Mains: {count} of {len(ids)} boards started anew."
+        return _("Mains: %(count)s of %(all)s boards started anew.") % {
+            "count": count,
+            "all": len(ids),
+        }
     device_id = OuterRef("device_id")
     measured = EnergyReading.objects.filter(
         device_id=device_id, timestamp__gt=alert.created_at, timestamp__lt=alert.last_at
@@ -53,5 +58,8 @@ def cause_at_closing(alert: Alert, heard: Sequence[Heard]) -> str:
     )
     kept = numbered.filter(Exists(measured) | Exists(folded)).values("device_id").distinct().count()
     if kept * 2 > len(ids):
-        return f"Network: {kept} of {len(ids)} boards kept measuring and sent it afterwards."
-    return "Power cut or network: the boards do not tell which."
+        return _("Network: %(count)s of %(all)s boards kept measuring and sent it afterwards.") % {
+            "count": kept,
+            "all": len(ids),
+        }
+    return _("Power cut or network: the boards do not tell which.")

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from wattkeep.alerts.notify import queue
 from wattkeep.alerts.wording import opening_message
 from wattkeep.monitoring.access import devices_for, sites_for
+from wattkeep.monitoring.languages import speak_to
 from wattkeep.monitoring.models import Alert, Device, Notification, Role
 
 if TYPE_CHECKING:
@@ -72,13 +73,17 @@ def record(  # noqa: PLR0913 - an incident is that much, all of it named
     `is_fresh` tells that the last sample is of this moment: what came late is announced only by
     a later sample that says that it is still so.
     """
+    if not message:
+        owner_id = device.user_id if device else rule.site.owner_id  # type: ignore[union-attr]
+        with speak_to(owner_id):
+            message = opening_message(rule, course.value)
     alert = Alert(
         rule=rule,
         device=device,
         site_id=None if device else rule.site_id,
         alert_type=rule.alert_type,
         severity=rule.severity,
-        message=message or opening_message(rule, course.value),
+        message=message,
         noticed_at=now,
         cause=cause,
         muted_by=muted_by,

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import apprise
 from apprise.common import PersistentStoreMode
+from django.utils.translation import gettext as _
 
 from wattkeep.monitoring.secrets import decrypt, encrypt
 
@@ -50,29 +51,38 @@ def open_address(url: str) -> apprise.NotifyBase:
     Raises:
         AddressRefusedError: it is none, or one that would reach into this machine.
     """
-    scheme, separator, _ = url.partition("://")
+    scheme, separator = url.partition("://")[:2]
     scheme = scheme.strip().lower()
     if not separator or not scheme:
-        raise AddressRefusedError("Write an address such as ntfy://ntfy.sh/my-topic.")
+        raise AddressRefusedError(_("Write an address such as ntfy://ntfy.sh/my-topic."))
     if len(url) > LONGEST_URL:
-        raise AddressRefusedError(f"This is too long: {LONGEST_URL} characters at most.")
+        raise AddressRefusedError(
+            _("This is too long: %(count)s characters at most.") % {"count": LONGEST_URL}
+        )
     if scheme in LOCAL_SCHEMES:
         raise AddressRefusedError(
-            f"{scheme}:// is refused: it would act on the machine that Wattkeep runs on."
+            _("%(scheme)s:// is refused: it would act on the machine that Wattkeep runs on.")
+            % {"scheme": scheme}
         )
     options = urlsplit(url).query.lower().replace(";", "&").split("&")
     named = {option.partition("=")[0].strip(" +-:") for option in options}
     refused = sorted(named & REFUSED_OPTIONS)
     if refused:
-        raise AddressRefusedError(f"The option {refused[0]}= is refused in an address.")
+        raise AddressRefusedError(
+            _("The option %(name)s= is refused in an address.") % {"name": refused[0]}
+        )
     service = apprise.Apprise.instantiate(url, asset=_asset())
     if service is None:
         raise AddressRefusedError(
-            f"Apprise cannot make sense of this {scheme}:// address; something in it is missing."
+            _(
+                "Apprise cannot make sense of this %(scheme)s:// address;"
+                " something in it is missing."
+            )
+            % {"scheme": scheme}
         )
     held = vars(service).values()
     if any(isinstance(value, apprise.AppriseAttachment) and value for value in held):
-        raise AddressRefusedError("An address may not name a file or a template.")
+        raise AddressRefusedError(_("An address may not name a file or a template."))
     return service
 
 
@@ -84,7 +94,7 @@ def shown_address(url: str) -> str:
     name = str(service.service_name)
     if masked.scheme in MAIL_SCHEMES:
         people = [address for _, address in getattr(service, "targets", [])]
-        return f"{name} to {', '.join(people)}"[:LONGEST_SHOWN] if people else f"{name}, {host}"
+        return f"{name} → {', '.join(people)}"[:LONGEST_SHOWN] if people else f"{name}, {host}"
     return f"{name}, {host or masked.path.lstrip('/')}"[:LONGEST_SHOWN]
 
 

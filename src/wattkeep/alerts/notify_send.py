@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import apprise
 from apprise.attachment.memory import AttachMemory
 from apprise.common import NotifyFormat, NotifyType
+from django.utils.translation import gettext as _
 
 from wattkeep.alerts.notify_channels import (
     SEND_TIMEOUT_S,
@@ -48,6 +49,8 @@ class Message:
     html: str = ""
     severity: int = Severity.INFO
     is_good_news: bool = False
+    # Of what is said if it fails; "" is the language in force.
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,6 @@ def _apart(html: str) -> tuple[str, list[tuple[str, bytes]]]:
 
 def _words(result: apprise.AppriseResult) -> str:
     if result.timeout_count:
-        return f"There was no answer within {SEND_TIMEOUT_S} seconds."
+        return _("There was no answer within %(count)s seconds.") % {"count": SEND_TIMEOUT_S}
     said = [entry.message for entry in result.logs() if entry.level in {"WARNING", "ERROR"}]
-    return " ".join(dict.fromkeys(map(str, said)))[:LONGEST_ERROR] or "It was not taken."
+    return " ".join(dict.fromkeys(map(str, said)))[:LONGEST_ERROR] or _("It was not taken.")

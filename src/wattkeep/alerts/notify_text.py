@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 from wattkeep.alerts.notify import Kind, site_of
 from wattkeep.alerts.notify_links import (
     ACKNOWLEDGE,
@@ -14,9 +16,10 @@ from wattkeep.alerts.notify_links import (
     address,
     deed_address,
 )
-from wattkeep.alerts.wording import UNITS, duration, quantity
+from wattkeep.alerts.wording import UNITS, duration, quantity, rule_name
 from wattkeep.monitoring.access import Principal, may
 from wattkeep.monitoring.models import Role
+from wattkeep.monitoring.wording import date_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,15 +47,21 @@ class Text:
 def clock_text(instant: datetime, zone: ZoneInfo) -> str:
     """Return an instant on the clock of a zone, to the minute: 14:03 on Mon 23 Nov."""
     local = instant.astimezone(zone)
-    return f"{local:%H:%M} on {local:%a} {local.day} {local:%b}"
+    return _("%(time)s on %(day)s") % {"time": f"{local:%H:%M}", "day": date_text(local, "D j M")}
 
 
 def span_text(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     """Return from when to when: from 14:03 to 14:15 on Mon 23 Nov."""
     first, last = start.astimezone(zone), end.astimezone(zone)
     if first.date() == last.date():
-        return f"from {first:%H:%M} to {clock_text(end, zone)}"
-    return f"from {clock_text(start, zone)} to {clock_text(end, zone)}"
+        return _("from %(start)s to %(end)s") % {
+            "start": f"{first:%H:%M}",
+            "end": clock_text(end, zone),
+        }
+    return _("from %(start)s to %(end)s") % {
+        "start": clock_text(start, zone),
+        "end": clock_text(end, zone),
+    }
 
 
 def place_of(alert: Alert) -> str:
@@ -62,7 +71,7 @@ def place_of(alert: Alert) -> str:
 
 def title_of(alert: Alert) -> str:
     """Return what an incident is called: its rule's name."""
-    return alert.rule.name if alert.rule is not None else alert.get_alert_type_display()
+    return rule_name(alert.rule) if alert.rule is not None else alert.get_alert_type_display()
 
 
 def compose(rows: Sequence[Notification], note: str = "") -> Text:
@@ -86,9 +95,15 @@ def _alerts(rows: Sequence[Notification]) -> list[Alert]:
 def _about_one(alert: Alert, rows: Sequence[Notification]) -> tuple[str, list[str]]:
     zone, place = site_of(alert).zone, place_of(alert)
     if alert.is_resolved:
-        return f"Over: {title_of(alert)} · {place}", [_over(alert, zone), *_more(alert)]
+        return _("Over: %(title)s · %(place)s") % {
+            "title": title_of(alert),
+            "place": place,
+        }, [_over(alert, zone), *_more(alert)]
     if any(row.kind == Kind.REMINDER for row in rows):
-        subject = f"Still so: {title_of(alert)} · {place}"
+        subject = _("Still so: %(title)s · %(place)s") % {
+            "title": title_of(alert),
+            "place": place,
+        }
     else:
         subject = f"{alert.message} · {place}"
     return subject, [_line(alert), _when(alert, zone), *_more(alert)]
@@ -99,15 +114,19 @@ def _about_many(alerts: Sequence[Alert], rows: Sequence[Notification]) -> tuple[
     over = sum(alert.is_resolved for alert in alerts)
     reminded = {row.alert_id for row in rows if row.kind == Kind.REMINDER}
     still = sum(alert.pk in reminded and not alert.is_resolved for alert in alerts)
-    counts = {"new": len(alerts) - over - still, "still so": still, "over": over}
-    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    counts = (
+        (len(alerts) - over - still, _("%(count)s new")),
+        (still, _("%(count)s still so")),
+        (over, _("%(count)s over")),
+    )
+    told = ", ".join(words % {"count": count} for count, words in counts if count)
     lines = []
     for alert in alerts[:LISTED]:
         said = _over(alert, site.zone) if alert.is_resolved else _line(alert)
         when = "" if alert.is_resolved else f" {_when(alert, site.zone)}"
         lines.append(f"- {said}{when}")
     if len(alerts) > LISTED:
-        lines.append(f"and {len(alerts) - LISTED} more")
+        lines.append(_("and %(count)s more") % {"count": len(alerts) - LISTED})
     return f"{site.name}: {told}", lines
 
 
@@ -119,8 +138,11 @@ def _when(alert: Alert, zone: ZoneInfo) -> str:
     began = clock_text(alert.created_at, zone)
     hold = timedelta(seconds=alert.rule.hold_s if alert.rule else 0)
     if alert.noticed_at and alert.noticed_at - alert.created_at > hold + LATE:
-        return f"This happened at {began}; it was known here at {_known(alert, zone)}."
-    return f"Since {began}."
+        return _("This happened at %(began)s; it was known here at %(known)s.") % {
+            "began": began,
+            "known": _known(alert, zone),
+        }
+    return _("Since %(began)s.") % {"began": began}
 
 
 def _known(alert: Alert, zone: ZoneInfo) -> str:
@@ -134,15 +156,21 @@ def _over(alert: Alert, zone: ZoneInfo) -> str:
     peak = ""
     metric = alert.rule.metric if alert.rule else ""
     if alert.peak_value is not None and UNITS.get(metric, ("s",))[0] != "s":
-        peak = f", at worst {quantity(metric, alert.peak_value)}"
-    return f"{place_of(alert)}: {title_of(alert)} is over after {lasted}, {span}{peak}."
+        peak = _(", at worst %(value)s") % {"value": quantity(metric, alert.peak_value)}
+    return _("%(place)s: %(title)s is over after %(lasted)s, %(span)s%(peak)s.") % {
+        "place": place_of(alert),
+        "title": title_of(alert),
+        "lasted": lasted,
+        "span": span,
+        "peak": peak,
+    }
 
 
 def _more(alert: Alert) -> list[str]:
     """Return what is known beside it."""
     lines = [alert.cause] if alert.cause else []
     if alert.is_flapping and not alert.is_resolved:
-        lines.append("It comes and goes; you hear of it again when it stays over.")
+        lines.append(_("It comes and goes; you hear of it again when it stays over."))
     return lines
 
 
@@ -152,10 +180,12 @@ def _links(alerts: Sequence[Alert], user: User) -> list[str]:
     if not page:
         return []
     is_open = [alert.pk for alert in alerts if not alert.is_resolved]
-    lines = ["", f"See it: {page}"]
+    lines = ["", _("See it: %(page)s") % {"page": page}]
     if is_open and may(Principal(user), site_of(alerts[0]), Role.EDITOR):
         lines += [
-            f"I take care of it: {deed_address(ACKNOWLEDGE, user.pk, is_open)}",
-            f"Leave me in peace for a while: {deed_address(SNOOZE, user.pk, is_open)}",
+            _("I take care of it: %(address)s")
+            % {"address": deed_address(ACKNOWLEDGE, user.pk, is_open)},
+            _("Leave me in peace for a while: %(address)s")
+            % {"address": deed_address(SNOOZE, user.pk, is_open)},
         ]
     return lines

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.alerts.notify import WAITING, queue_reminders
 from wattkeep.alerts.notify_channels import address_of
@@ -24,6 +27,7 @@ from wattkeep.alerts.notify_send import Message, Outcome, send
 from wattkeep.alerts.notify_text import compose
 from wattkeep.alerts.outbox_limits import Allowance, allowance, put_off
 from wattkeep.alerts.outbox_sorting import sort_out
+from wattkeep.monitoring.languages import language_of, speak_to
 from wattkeep.monitoring.models import Notification, NotificationChannel, Severity
 from wattkeep.monitoring.secrets import SecretUnreadableError
 
@@ -45,7 +49,9 @@ LONGEST_PAUSE = timedelta(hours=1)
 # With these pauses that is most of a day.
 MOST_ATTEMPTS = 24
 AT_ONCE = 8
-LAST_TODAY = "This is the last message of today here. More is held back, and shown on the page."
+LAST_TODAY = lazy(
+    "This is the last message of today here. More is held back, and shown on the page."
+)
 
 
 def deliver_due(now: datetime, send: Send = send) -> int:
@@ -109,7 +115,8 @@ def _take(
     severity, is_over = int(Severity.INFO), False
     alerts = [row.alert for row in group if row.alert is not None]
     if alerts:
-        text = compose(group, LAST_TODAY if is_last else "")
+        with speak_to(channel.user_id):
+            text = compose(group, str(LAST_TODAY) if is_last else "")
         subject, body = text.subject, text.body
         severity = max(alert.severity for alert in alerts)
         is_over = all(alert.is_resolved for alert in alerts)
@@ -121,15 +128,26 @@ def _take(
             failed_at=now, claimed_until=None, error=str(error)
         )
         return None
-    return Message(claim, channel.pk, url, subject, body, first.html, severity, is_over)
+    return Message(
+        claim,
+        channel.pk,
+        url,
+        subject,
+        body,
+        first.html,
+        severity,
+        is_over,
+        language_of(channel.user_id),
+    )
 
 
 def _safely(send: Send, message: Message) -> Outcome:
     try:
-        return send(message)
+        with translation.override(message.language or None):
+            return send(message)
     except Exception as error:
         logger.exception("channel %s: sending failed", message.channel_id)
-        return Outcome(f"Sending failed: {type(error).__name__}.")
+        return Outcome(_("Sending failed: %(error)s.") % {"error": type(error).__name__})
 
 
 def _note_surely(message: Message, outcome: Outcome, now: datetime) -> None:

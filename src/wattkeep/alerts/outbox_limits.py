@@ -6,8 +6,11 @@ from datetime import time
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 from wattkeep.alerts.notify import Kind, site_of, tomorrow_at
 from wattkeep.domain.calendar import day_start
+from wattkeep.monitoring.languages import speak_to
 from wattkeep.monitoring.models import Notification, Severity
 
 if TYPE_CHECKING:
@@ -45,8 +48,10 @@ def allowance(
 def put_off(group: Sequence[Notification], now: datetime) -> None:
     """Hold a message back until tomorrow morning."""
     again_at = tomorrow_at(MORNING, _zone(group), now)
+    with speak_to(group[0].channel.user_id):
+        error = _("Held back: this channel has had its messages of the day.")
     Notification.objects.filter(pk__in=[row.pk for row in group]).update(
-        not_before=again_at, error="Held back: this channel has had its messages of the day."
+        not_before=again_at, error=error
     )
 
 

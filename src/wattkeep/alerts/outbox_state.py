@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from wattkeep.alerts.notify import WAITING, Kind
 from wattkeep.alerts.notify_channels import address_of
@@ -105,8 +106,8 @@ def try_channel(channel: NotificationChannel, now: datetime, send: Send = send) 
 def outcome_text(channel: NotificationChannel, outcome: Outcome) -> str:
     """Say what a test came to."""
     if outcome.error:
-        return f"The test did not get through. {outcome.error}"
+        return f"{_('The test did not get through.')} {outcome.error}"
     if channel.kind == Browser:
-        return "The test is on its way to every browser where you allowed it."
-    service = channel.url_shown.partition(",")[0].partition(" to ")[0]
-    return f"{service} took the test. Look whether it has arrived."
+        return _("The test is on its way to every browser where you allowed it.")
+    service = channel.url_shown.partition(",")[0].partition(" → ")[0]
+    return _("%(service)s took the test. Look whether it has arrived.") % {"service": service}

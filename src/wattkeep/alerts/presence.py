@@ -8,13 +8,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import F, Max, Q
+from django.utils.translation import gettext as _
 
 from wattkeep.alerts.causes import cause_at_closing, cause_at_opening
 from wattkeep.alerts.incidents import Course, announce, close, record
 from wattkeep.alerts.rules import Metric, most_gap_ms
-from wattkeep.alerts.wording import duration
+from wattkeep.alerts.wording import duration, rule_name
 from wattkeep.domain.incidents import FLAPPING_FROM, MEMORY_MS, MOST_DOUBLINGS
 from wattkeep.history.reach import newest_instants
+from wattkeep.monitoring.languages import speak_to
 from wattkeep.monitoring.models import (
     Alert,
     AlertRule,
@@ -147,15 +149,20 @@ def _check_site(
         if not lost:
             return None
         last = max(look.last(one.at) for one in lost)
-        cause = cause_at_opening(
-            lost, [lost_together(rest, look) for pk, rest in of_site.items() if pk != site.pk]
-        )
-        message = f"{site.name}: none of {len(lost)} devices is heard"
+        elsewhere = [lost_together(rest, look) for pk, rest in of_site.items() if pk != site.pk]
+        with speak_to(site.owner_id):
+            cause = cause_at_opening(lost, elsewhere)
+            message = _("%(site)s: none of %(count)s devices is heard") % {
+                "site": site.name,
+                "count": len(lost),
+            }
         return _open(rule, last, look, message=message, cause=cause)
     heard = max((one.at for one in of_site.get(site.pk, ()) if one.at), default=look.since)
     if not _is_over(alert, rule, look, heard, is_gone=bool(lost)):
         return alert
-    Alert.objects.filter(pk=alert.pk).update(cause=cause_at_closing(alert, of_site[site.pk]))
+    with speak_to(site.owner_id):
+        cause = cause_at_closing(alert, of_site[site.pk])
+    Alert.objects.filter(pk=alert.pk).update(cause=cause)
     close(alert.pk, alert.last_at or look.now, look.now)
     # Those that did not come back with the others have a trouble of their own.
     Alert.objects.filter(muted_by=alert, is_resolved=False).update(muted_by=None)
@@ -194,8 +201,13 @@ def _check_device(rule: AlertRule, one: Heard, look: Look, site_alert: Alert | N
     if alert is None:
         held = limit + timedelta(seconds=rule.hold_s)
         if is_gone and look.quiet(last) > held:
-            quiet = duration(look.quiet(last).total_seconds())
-            message = f"{rule.name}: {one.device.name}, for {quiet}"
+            with speak_to(one.device.user_id):
+                quiet = duration(look.quiet(last).total_seconds())
+                message = _("%(rule)s: %(device)s, for %(time)s") % {
+                    "rule": rule_name(rule),
+                    "device": one.device.name,
+                    "time": quiet,
+                }
             _open(
                 rule, look.last(last), look, device=one.device, message=message, muted_by=site_alert
             )

@@ -8,12 +8,14 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from wattkeep.alerts.notify_text import place_of, title_of
 from wattkeep.alerts.reports_figures import coverage, used_kwh
 from wattkeep.alerts.wording import duration
 from wattkeep.domain.calendar import day_start
 from wattkeep.monitoring.models import Alert, Device, ReportSchedule
+from wattkeep.monitoring.wording import date_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,14 +42,14 @@ class Span:
     @property
     def title(self) -> str:
         if self.period == MONTH:
-            return f"{self.start:%B %Y}"
+            return date_text(self.start, "F Y")
         last = self.end - timedelta(days=1)
-        first = (
-            f"{self.start.day}"
-            if self.start.month == last.month
-            else f"{self.start.day} {self.start:%B}"
-        )
-        return f"Week {self.start.isocalendar().week}, {first} to {last.day} {last:%B %Y}"
+        first = date_text(self.start, "j" if self.start.month == last.month else "j F")
+        return _("Week %(week)s, %(first)s to %(last)s") % {
+            "week": self.start.isocalendar().week,
+            "first": first,
+            "last": date_text(last, "j F Y"),
+        }
 
     @property
     def before(self) -> Span:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.template.loader import render_to_string
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from wattkeep.alerts.notify_links import address
 from wattkeep.alerts.reports_chart import bar_chart
+from wattkeep.monitoring.wording import date_text, exact_text, short_text
 
 if TYPE_CHECKING:
     from typing import Any
@@ -50,6 +53,7 @@ def render_html(report: Report) -> str:
             "report": report,
             "sites": [_shown(site) for site in report.sites],
             "page": address(REPORTS_PATH),
+            "language": get_language(),
         },
     )
 
@@ -59,32 +63,48 @@ def change_text(use: Use) -> str:
     if use.change is None:
         return ""
     if abs(use.change) < FLAT:
-        return "as before"
-    return f"{abs(use.change) * 100:.0f} % {'more' if use.change > 0 else 'less'}"
+        return _("as before")
+    count = exact_text(abs(use.change) * 100, 0)
+    return (_("%(count)s %% more") if use.change > 0 else _("%(count)s %% less")) % {"count": count}
+
+
+def against_text(use: Use) -> str:
+    """Return the same as the beginning of a sentence: 12 % more than before."""
+    if use.change is None or abs(use.change) < FLAT:
+        return change_text(use)
+    return _("%(change)s than before") % {"change": change_text(use)}
 
 
 def coverage_text(use: Use) -> str:
     """Return how much was measured in words."""
     if use.coverage is None:
-        return "nothing measured"
-    return f"{int(use.coverage * 1000) / 10:g} % measured"
+        return _("nothing measured")
+    return _("%(count)s %% measured") % {"count": short_text(int(use.coverage * 1000) / 10)}
 
 
 def _subject(report: Report) -> str:
     used = sum(site.total.kwh for site in report.sites)
-    return f"{used:,.1f} kWh · {report.span.title}"
+    return f"{exact_text(used, 1)} kWh · {report.span.title}"
 
 
 def _lines(site: SiteReport) -> list[str]:
     compared = change_text(site.total)
-    lines = [f"{site.name}: {site.total.kwh:,.1f} kWh{f', {compared}' if compared else ''}"]
+    lines = [
+        f"{site.name}: {exact_text(site.total.kwh, 1)} kWh{f', {compared}' if compared else ''}"
+    ]
     for use in site.devices:
         told = ", ".join(filter(None, [change_text(use), coverage_text(use)]))
-        lines.append(f"- {use.name}: {use.kwh:,.1f} kWh ({told})")
-    lines.append(f"Incidents: {site.incident_count} (before: {site.incident_count_before})")
-    lines += [
-        f"- {one.title}, {one.place}: {one.count} ×, {one.lasted} in all" for one in site.incidents
-    ]
+        lines.append(f"- {use.name}: {exact_text(use.kwh, 1)} kWh ({told})")
+    lines.append(
+        _("Incidents: %(count)s (before: %(before)s)")
+        % {
+            "count": site.incident_count,
+            "before": site.incident_count_before,
+        }
+    )
+    for one in site.incidents:
+        lasted = _("%(lasted)s in all") % {"lasted": one.lasted}
+        lines.append(f"- {one.title}, {one.place}: {one.count} ×, {lasted}")
     return lines
 
 
@@ -95,10 +115,13 @@ def _shown(site: SiteReport) -> dict[str, Any]:
     return {
         "site": site,
         "change": change_text(site.total),
+        "against": against_text(site.total),
         "chart": base64.b64encode(image).decode(),
         "highest": highest if highest.kwh > 0 else None,
         "labels": [
-            f"{day.day:%a}" if is_week else str(day.day.day) * (day.day.day % LABEL_EVERY == 0)
+            date_text(day.day, "D")
+            if is_week
+            else str(day.day.day) * (day.day.day % LABEL_EVERY == 0)
             for day in site.days
         ],
         "devices": [

@@ -9,6 +9,7 @@ from django.db import transaction
 from wattkeep.alerts.reports import build_report, span_before
 from wattkeep.alerts.reports_mail import write_mail
 from wattkeep.monitoring.access import Principal, sites_for
+from wattkeep.monitoring.languages import speak_to
 from wattkeep.monitoring.models import Notification, ReportSchedule
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def set_reports(channel: NotificationChannel, periods: Iterable[str], now: datet
 
 def queue_report(channel: NotificationChannel, span: Span, now: datetime) -> None:
     """Put one report into the outbox."""
-    mail = write_mail(build_report(sites_of(channel), span, now))
+    with speak_to(channel.user_id):
+        mail = write_mail(build_report(sites_of(channel), span, now))
     Notification.objects.create(
         channel=channel,
         kind=Notification.Kind.REPORT,

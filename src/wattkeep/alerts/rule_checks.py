@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 from wattkeep.alerts.rules import READING_METRICS, Metric
 from wattkeep.alerts.wording import UNITS
 from wattkeep.monitoring.models import AlertRule, AlertType
+from wattkeep.monitoring.wording import short_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,9 +67,9 @@ def validate_rule(values: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _check_place(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not str(values.get("name") or "").strip():
-        return [("name", "Give the rule a name.")]
+        return [("name", _("Give the rule a name."))]
     if (values.get("device") is None) == (values.get("site") is None):
-        return [("device", "Choose one device or one site, not both and not neither.")]
+        return [("device", _("Choose one device or one site, not both and not neither."))]
     return []
 
 
@@ -74,14 +77,14 @@ def _check_threshold(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     metric, threshold = Metric(values["metric"]), values.get("threshold")
     only_above = metric not in READING_METRICS
     if only_above and values.get("comparison") != AlertRule.Comparison.ABOVE:
-        return [("comparison", "This can only be too much or too long: choose above.")]
+        return [("comparison", _("This can only be too much or too long: choose above."))]
     if metric not in RANGES:
-        message = "Silence has no limit of its own: say how long it may last."
+        message = _("Silence has no limit of its own: say how long it may last.")
         return [] if threshold is None else [("threshold", message)]
     if threshold is None:
         # Wattkeep sets that of its own rules from the first readings.
         is_waiting = values.get("is_default") and metric in {Metric.VOLTAGE, *BUDGETS}
-        return [] if is_waiting else [("threshold", "Write the limit as a number.")]
+        return [] if is_waiting else [("threshold", _("Write the limit as a number."))]
     return _check_range(metric, threshold, values)
 
 
@@ -91,13 +94,22 @@ def _check_range(
     least, most = RANGES[metric]
     unit = UNITS[metric][0]
     if not math.isfinite(threshold) or not least <= threshold <= most:
-        limits = f"{least:,.12g} to {most:,.12g} {unit}".rstrip()
-        return [("threshold", f"Write a limit from {limits}.")]
+        limits = _("%(least)s to %(most)s") % {
+            "least": short_text(least),
+            "most": f"{short_text(most)} {unit}".rstrip(),
+        }
+        return [("threshold", _("Write a limit from %(limits)s.") % {"limits": limits})]
     device = values.get("device")
     is_above = values.get("comparison") == AlertRule.Comparison.ABOVE
     if metric == Metric.POWER and is_above and device is not None and threshold >= device.range_w:
-        most_w = f"{device.range_w:,} W"
-        return [("threshold", f"This meter measures up to {most_w}: the rule would never fire.")]
+        most_w = f"{short_text(device.range_w)} W"
+        return [
+            (
+                "threshold",
+                _("This meter measures up to %(most)s: the rule would never fire.")
+                % {"most": most_w},
+            )
+        ]
     return []
 
 
@@ -106,20 +118,20 @@ def _check_recovery(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     if recovery is None:
         return []
     if threshold is None or not math.isfinite(recovery):
-        return [("recovery_threshold", "Leave it empty: there is no limit to come back from.")]
+        return [("recovery_threshold", _("Leave it empty: there is no limit to come back from."))]
     if values.get("comparison") == AlertRule.Comparison.ABOVE:
         if recovery > threshold:
             return [
                 (
                     "recovery_threshold",
-                    "It is over when the value is back at this: not above the limit.",
+                    _("It is over when the value is back at this: not above the limit."),
                 )
             ]
     elif recovery < threshold:
         return [
             (
                 "recovery_threshold",
-                "It is over when the value is back at this: not below the limit.",
+                _("It is over when the value is back at this: not below the limit."),
             )
         ]
     return []
@@ -130,14 +142,14 @@ def _check_times(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     for field in ("hold_s", "recovery_hold_s"):
         seconds = values.get(field)
         if seconds is None or not 0 <= seconds <= DAY_S:
-            found.append((field, "Write a number of seconds from 0 to 86400, which is a day."))
+            found.append((field, _("Write a number of seconds from 0 to 86400, which is a day.")))
     start, end = values.get("quiet_from"), values.get("quiet_until")
     if (start is None) != (end is None):
         missing = "quiet_until" if end is None else "quiet_from"
-        found.append((missing, "Quiet hours need a beginning and an end."))
+        found.append((missing, _("Quiet hours need a beginning and an end.")))
     elif start is not None and start == end:
         found.append(
-            ("quiet_until", "Quiet hours that end as they begin are none: leave both empty.")
+            ("quiet_until", _("Quiet hours that end as they begin are none: leave both empty."))
         )
     return found
 
@@ -147,7 +159,7 @@ def _check_condition(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     if load_w is None:
         return []
     if values["metric"] not in READING_METRICS:
-        return [("only_above_w", "A smallest load fits only rules on what is measured.")]
+        return [("only_above_w", _("A smallest load fits only rules on what is measured."))]
     if not math.isfinite(load_w) or load_w < 0:
-        return [("only_above_w", "Write a load in watts, 0 or more.")]
+        return [("only_above_w", _("Write a load in watts, 0 or more."))]
     return []

@@ -36,6 +36,11 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _disconnect() -> None:
+    # `connection.close` by itself belongs to whichever thread says it, not to the one that calls.
+    connection.close()
+
+
 class Watch:
     """Judges each commit's readings by their devices' rules.
 
@@ -91,7 +96,7 @@ class Watch:
         After a rush it could take minutes. Whatever is left is stored, and found from there: by
         the next reading, or by another process.
         """
-        closed = self._thread.submit(connection.close)
+        closed = self._thread.submit(_disconnect)
         try:
             closed.result(CLOSED_WITHIN_S)
         except TimeoutError:

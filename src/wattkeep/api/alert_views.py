@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q
 from django.http import Http404
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.response import Response
@@ -314,10 +316,20 @@ def _name(user: User | None) -> str | None:
 
 def _sentence(found: Preview) -> str:
     if not found.days:
-        return "There are no readings of the last 30 days to try it on."
-    days = "1 day" if found.days == 1 else f"{found.days} days"
+        return _("There are no readings of the last 30 days to try it on.")
     if not found.incidents:
-        return f"It would not have fired in the {days} with readings."
-    times = "once" if found.incidents == 1 else f"{found.incidents} times"
-    longest = f", for {duration(found.longest_s)} at the longest" if found.longest_s else ""
-    return f"It would have fired {times} in the {days} with readings{longest}."
+        return ngettext(
+            "It would not have fired on the %(days)s day with readings.",
+            "It would not have fired on the %(days)s days with readings.",
+            found.days,
+        ) % {"days": found.days}
+    times = _("once") if found.incidents == 1 else _("%(count)s times") % {"count": found.incidents}
+    fired = ngettext(
+        "It would have fired %(times)s on the %(days)s day with readings",
+        "It would have fired %(times)s on the %(days)s days with readings",
+        found.days,
+    ) % {"times": times, "days": found.days}
+    if not found.longest_s:
+        return f"{fired}."
+    longest = _("for %(time)s at the longest") % {"time": duration(found.longest_s)}
+    return f"{fired}, {longest}."

@@ -115,6 +115,8 @@ def overview_payload(site: Site, devices: Sequence[Device], now: datetime) -> di
 
 def _together(parts: Sequence[Standing]) -> Standing:
     """Return the sum; it can be compared with the month before if each part can."""
+    # What never measured anything yet takes nothing from the comparison.
+    parts = [one for one in parts if one.month_before is not None or one.month.total_mwh]
     before = [one.month_before for one in parts if one.month_before is not None]
     return Standing(
         sum((one.today for one in parts), NOTHING),

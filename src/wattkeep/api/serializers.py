@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from wattkeep.api.access import devices_of, sites_of
@@ -120,6 +121,15 @@ class SwapSerializer(serializers.Serializer):  # type: ignore[type-arg]
         required=False, default=True, help_text="false: only the board, the meter stays"
     )
     note = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse an empty body: nobody takes a board's key away by mistake."""
+        if not self.initial_data:
+            message = _(
+                "Say what was replaced: is_new_meter true for the meter, false for the board."
+            )
+            raise serializers.ValidationError({"is_new_meter": [message]})
+        return attrs
 
 
 class StatusSerializer(serializers.Serializer):  # type: ignore[type-arg]

@@ -39,6 +39,11 @@ def status_of(
     word was that reading is gone: a power cut takes both at once.
     """
     limit = quiet_limit(interval_s)
+    if reading_at is not None and reading_at > now and seen_at is not None:
+        # By a clock that is ahead: it came when the device was last heard.
+        if now - seen_at <= limit + CONTACT_LAG:
+            return Status.ONLINE
+        reading_at = seen_at
     if reading_at is not None and now - reading_at <= limit:
         return Status.ONLINE
     if seen_at is None:

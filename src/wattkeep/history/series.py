@@ -37,6 +37,8 @@ MOST_POINTS = 10_000
 SLOTS_FROM_MS = SLOT_MS * 2 // 3
 # Fewer than so many missing reports in a row are a late post, not a gap in the line.
 MISSED_REPORTS = 3
+# So much of a device's readings is in memory at once.
+CHUNK_MS = 86_400_000
 
 
 class Point(NamedTuple):
@@ -105,17 +107,43 @@ def _is_past_raw(devices: Sequence[Device], start_ms: int) -> bool:
 def _series_of_readings(devices: Sequence[Device], metric: str, grid: Grid) -> list[Series]:
     found = []
     for device in devices:
-        # A request that ends within a step must not show what came after it.
-        columns = readings_between(device.pk, grid.start_ms, grid.end_ms, (metric,))
-        known = ~np.isnan(columns[metric])
-        at, values = columns.timestamps[known], columns[metric][known]
         quiet_ms = max(GAP_MS, MISSED_REPORTS * device.interval_s * 1000)
-        if len(devices) == 1 and (single := _single_points(at, values, quiet_ms, grid.steps)):
+        most = grid.steps if len(devices) == 1 else 0
+        rows, kept = _fold_readings(device.pk, metric, grid, most)
+        if kept is not None and (single := _single_points(*kept, quiet_ms, most)):
             found.append(Series(device.pk, "readings", None, single))
         else:
-            points = _points_in_steps(at, values, grid, quiet_ms)
+            points = _points_in_steps(rows, grid, quiet_ms)
             found.append(Series(device.pk, "readings", grid.step_ms, points))
     return found
+
+
+def _fold_readings(
+    device_id: int, metric: str, grid: Grid, most: int
+) -> tuple[list[Step], tuple[Any, Any] | None]:
+    """Return the steps with readings, and the readings themselves where they are at most `most`.
+
+    A day at a time: a device that sends many a second has millions in the weeks of a curve.
+    """
+    rows: list[Step] = []
+    kept: list[tuple[Any, Any]] = []
+    count = 0
+    chunk_ms = max(1, CHUNK_MS // grid.step_ms) * grid.step_ms
+    for start_ms in range(grid.start_ms, grid.end_ms, chunk_ms):
+        # A request that ends within a step must not show what came after it.
+        end_ms = min(start_ms + chunk_ms, grid.end_ms)
+        columns = readings_between(device_id, start_ms, end_ms, (metric,))
+        known = ~np.isnan(columns[metric])
+        at, values = columns.timestamps[known], columns[metric][known]
+        count += len(at)
+        kept = [*kept, (at, values)] if count <= most else []
+        rows += _steps_of(at, values, grid)
+    if not most or count > most:
+        return rows, None
+    return rows, (
+        np.concatenate([at for at, _values in kept]),
+        np.concatenate([values for _at, values in kept]),
+    )
 
 
 def _single_points(at: Any, values: Any, quiet_ms: int, most: int) -> list[Point] | None:
@@ -134,27 +162,48 @@ def _single_points(at: Any, values: Any, quiet_ms: int, most: int) -> list[Point
     return points
 
 
-def _points_in_steps(at: Any, values: Any, grid: Grid, quiet_ms: int) -> list[Point]:
-    """Return a point for each step with readings, and one without values for each gap."""
+class Step(NamedTuple):
+    """A step's readings in short."""
+
+    number: int
+    first_ms: int
+    last_ms: int
+    envelope: Envelope
+
+
+def _steps_of(at: Any, values: Any, grid: Grid) -> list[Step]:
+    """Return the steps that readings lie in."""
     if not len(at):
         return []
     steps = (at - grid.start_ms) // grid.step_ms
     firsts = np.flatnonzero(np.diff(steps, prepend=steps[0] - 1))
     counts = np.diff(firsts, append=len(at))
-    means = np.add.reduceat(values, firsts) / counts
-    least = np.minimum.reduceat(values, firsts)
-    most = np.maximum.reduceat(values, firsts)
-    taken = steps[firsts].tolist()
-    # From the last reading of one step to the first of the next.
-    quiet = (at[firsts[1:]] - at[firsts[1:] - 1]).tolist()
-    rows = zip(taken, least.tolist(), means.tolist(), most.tolist(), [0, *quiet], strict=True)
+    columns = (
+        steps[firsts],
+        at[firsts],
+        at[firsts + counts - 1],
+        np.minimum.reduceat(values, firsts),
+        np.add.reduceat(values, firsts) / counts,
+        np.maximum.reduceat(values, firsts),
+    )
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [
+        Step(number, first_ms, last_ms, Envelope(low, mean, high))
+        for number, first_ms, last_ms, low, mean, high in rows
+    ]
+
+
+def _points_in_steps(rows: Sequence[Step], grid: Grid, quiet_ms: int) -> list[Point]:
+    """Return a point for each step with readings, and one without values for each gap."""
     points: list[Point] = []
-    before = taken[0]
-    for step, low, mean, high, quiet_before_ms in rows:
-        if quiet_before_ms > quiet_ms and step > before + 1:
-            points.append(Point(grid.start_ms + (before + 1) * grid.step_ms, NO_VALUES))
-        points.append(Point(grid.start_ms + step * grid.step_ms, Envelope(low, mean, high)))
-        before = step
+    before: Step | None = None
+    for row in rows:
+        # From the last reading of one step to the first of the next.
+        is_gap = before is not None and row.first_ms - before.last_ms > quiet_ms
+        if before is not None and is_gap and row.number > before.number + 1:
+            points.append(Point(grid.start_ms + (before.number + 1) * grid.step_ms, NO_VALUES))
+        points.append(Point(grid.start_ms + row.number * grid.step_ms, row.envelope))
+        before = row
     return points
 
 

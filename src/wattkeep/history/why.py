@@ -9,7 +9,7 @@ from wattkeep.domain.columns import Columns
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import SLOT_MS, slot_start
 from wattkeep.history.consumption import corrections_touching, used_between
-from wattkeep.ledger.readings import COLUMNS, readings_after, readings_before, readings_between
+from wattkeep.ledger.readings import COLUMNS, readings_after, readings_before
 from wattkeep.ledger.stored import StoredProfiles
 from wattkeep.monitoring.models import EnergySlot, LedgerMark, LedgerState, MeterEvent
 
@@ -78,10 +78,10 @@ def why(device: Device, at: datetime) -> Explanation:
 
 def _samples(device_id: int, start_ms: int, end_ms: int) -> Columns:
     """Return the slot's readings and those right before and after it."""
-    inside = readings_between(device_id, start_ms, end_ms, COLUMNS)
+    # Not all of the slot's: a device may send hundreds a second.
     parts = [
         readings_before(device_id, start_ms, CONTEXT, COLUMNS),
-        inside.slice(0, min(len(inside), MOST_SAMPLES)),
+        readings_after(device_id, start_ms, MOST_SAMPLES, COLUMNS).between(start_ms, end_ms),
         readings_after(device_id, end_ms, CONTEXT, COLUMNS),
     ]
     return Columns.join(parts, COLUMNS)

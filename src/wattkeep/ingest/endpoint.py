@@ -158,7 +158,7 @@ class IngestEndpoint:
         """Return what a wrong key or signature is answered; new ones count as guesses."""
         if is_guess:
             if wait_s := self._guesses.wait_s(address):
-                return _TryLater(429, TOO_MANY_GUESSES, math.ceil(wait_s))
+                return _TryLater(429, TOO_MANY_GUESSES, math.ceil(wait_s), "guesses")
             self._guesses.count(address)
         return Refused(401, {"error": f"Invalid {what}"})
 

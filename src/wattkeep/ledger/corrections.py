@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from wattkeep.domain.corrections import Corrected
 from wattkeep.domain.instants import from_ms, to_ms
@@ -53,8 +54,15 @@ def set_correction(device: Device, wish: Wish, author: User | None, now: datetim
         other = active_corrections(device.pk).filter(start__lt=end, end__gt=start).first()
         if other is not None:
             raise CorrectionError(
-                f"{other.start:%Y-%m-%d %H:%M} to {other.end:%Y-%m-%d %H:%M} UTC is corrected"
-                f" already ({other.reason}). Undo that first, or choose another span."
+                _(
+                    "%(start)s to %(end)s UTC is corrected already (%(reason)s)."
+                    " Undo that first, or choose another span."
+                )
+                % {
+                    "start": f"{other.start:%Y-%m-%d %H:%M}",
+                    "end": f"{other.end:%Y-%m-%d %H:%M}",
+                    "reason": other.reason,
+                }
             )
         return Correction.objects.create(
             device=device,
@@ -101,21 +109,28 @@ def as_spans(corrections: Iterable[Correction]) -> list[Corrected]:
 
 def _check_wish(wish: Wish, now: datetime) -> None:
     start, end, energy_wh, reason = wish
-    for name, edge in (("start", start), ("end", end)):
+    for name, edge in ((_("start"), start), (_("end"), end)):
         if math.fmod(edge.timestamp(), QUARTER.total_seconds()):
             raise CorrectionError(
-                f"The {name}, {edge.isoformat()}, is not at a full quarter of an hour:"
-                " write :00, :15, :30 or :45."
+                _(
+                    "The %(name)s, %(time)s, is not at a full quarter of an hour:"
+                    " write :00, :15, :30 or :45."
+                )
+                % {"name": name, "time": edge.isoformat()}
             )
     if end <= start:
-        raise CorrectionError("The end must be later than the start.")
+        raise CorrectionError(_("The end must be later than the start."))
     if end - start > LONGEST:
-        raise CorrectionError("A correction spans a year at most; set several.")
+        raise CorrectionError(_("A correction spans a year at most; set several."))
     if end > now + QUARTER:
-        raise CorrectionError("The span is not over yet.")
+        raise CorrectionError(_("The span is not over yet."))
     if energy_wh is not None and not 0 <= energy_wh <= MOST_WH:
-        raise CorrectionError(f"The energy is {energy_wh} Wh; it must be a number from 0 on.")
+        raise CorrectionError(
+            _("The energy is %(energy)s Wh; it must be a number from 0 on.") % {"energy": energy_wh}
+        )
     if not reason.strip():
-        raise CorrectionError("Say why: a correction without a reason explains nothing.")
+        raise CorrectionError(_("Say why: a correction without a reason explains nothing."))
     if len(reason.strip()) > LONGEST_REASON:
-        raise CorrectionError(f"The reason is longer than {LONGEST_REASON} characters.")
+        raise CorrectionError(
+            _("The reason is longer than %(count)s characters.") % {"count": LONGEST_REASON}
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.ledger.marks import leave_mark
@@ -51,10 +52,13 @@ def swap_hardware(device: Device, change: Change, now: datetime) -> str:
     """
     at = from_ms(to_ms(change.at))
     if at > now:
-        raise SwapError("The swap lies ahead. Note it when it is done.")
-    for name, wh in (("closing", change.closing_wh), ("opening", change.opening_wh)):
+        raise SwapError(_("The swap lies ahead. Note it when it is done."))
+    for name, wh in ((_("closing"), change.closing_wh), (_("opening"), change.opening_wh)):
         if wh is not None and not 0 <= wh <= MOST_WH:
-            raise SwapError(f"The {name} counter is {wh} Wh; it must be a number from 0 on.")
+            raise SwapError(
+                _("The %(name)s counter is %(energy)s Wh; it must be a number from 0 on.")
+                % {"name": name, "energy": wh}
+            )
     closing_wh, opening_wh = change.closing_wh, change.opening_wh
     if not change.is_new_meter:
         closing_wh = opening_wh = counter_before(device, at)
@@ -63,11 +67,16 @@ def swap_hardware(device: Device, change: Change, now: datetime) -> str:
         state = LedgerState.objects.select_for_update().filter(device_id=device.pk).first()
         if state is not None and state.raw_from is not None and at < state.raw_from:
             raise SwapError(
-                f"Single readings before {state.raw_from:%Y-%m-%d} are not kept, so figures"
-                " before then cannot be made again."
+                _(
+                    "Single readings before %(day)s are not kept, so figures before then"
+                    " cannot be made again."
+                )
+                % {"day": f"{state.raw_from:%Y-%m-%d}"}
             )
         if MeterEvent.objects.filter(device=device, kind=MeterEvent.Kind.SWAP, timestamp=at):
-            raise SwapError(f"A swap at {at:%Y-%m-%d %H:%M:%S} UTC is noted already.")
+            raise SwapError(
+                _("A swap at %(at)s UTC is noted already.") % {"at": f"{at:%Y-%m-%d %H:%M:%S}"}
+            )
         MeterEvent.objects.create(
             device=device,
             kind=MeterEvent.Kind.SWAP,

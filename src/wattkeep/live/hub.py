@@ -65,6 +65,17 @@ class Watcher:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_new.wait(), wait_s)
 
+    def waiting(self) -> list[Message]:
+        """Return all that can be sent at once, to go out beside what `next` returned."""
+        now = self._clock()
+        others, self._others = list(self._others.values()), {}
+        due = [
+            (device_id, reading)
+            for device_id, reading in self._readings.items()
+            if self._next_s.get(device_id, 0.0) <= now
+        ]
+        return others + [self._take(device_id, reading, now) for device_id, reading in due]
+
     def _take(self, device_id: int, reading: Reading, now: float) -> Message:
         del self._readings[device_id]
         self._shown_ms[device_id] = reading.timestamp_ms

@@ -12,6 +12,7 @@ from django.db.models import Max
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.presence import MOST_QUIET, Status, status_of
 from wattkeep.history.quarters import instant_ms
+from wattkeep.history.reach import begin_of
 from wattkeep.ledger.readings import COLUMNS, instant_parameter, last_reading
 from wattkeep.monitoring.models import Device, DeviceBoot, EnergyReading
 
@@ -31,11 +32,17 @@ class Presence:
 
 def presence_of(device: Device, now: datetime) -> Presence:
     """Return one device's presence, with its newest reading however old."""
-    return _presence(device, _newest_reading(device.pk), device.last_seen, now)
+    latest = _newest_reading(device.pk)
+    if latest is None and device.last_seen is None and _with_history([device.pk]):
+        return Presence(None, None, Status.OFFLINE)
+    return _presence(device, latest, device.last_seen, now)
 
 
 def presences_of(devices: Iterable[Device], now: datetime) -> dict[int, Presence]:
-    """Return device id → presence in two queries, with newest readings of the last minutes only."""
+    """Return device id → presence with newest readings of the last minutes only.
+
+    Two queries, and two more where there are devices that were never heard.
+    """
     devices = list(devices)
     ids = [device.pk for device in devices]
     latest = _newest_readings(ids, now - MOST_QUIET)
@@ -44,10 +51,20 @@ def presences_of(devices: Iterable[Device], now: datetime) -> dict[int, Presence
         .values_list("device_id")
         .annotate(Max("last_seen"))
     )
+    unheard = [pk for pk in ids if latest.get(pk) is None and seen.get(pk) is None]
+    imported = _with_history(unheard)
     return {
-        device.pk: _presence(device, latest.get(device.pk), seen.get(device.pk), now)
+        device.pk: Presence(None, None, Status.OFFLINE)
+        if device.pk in imported
+        else _presence(device, latest.get(device.pk), seen.get(device.pk), now)
         for device in devices
     }
+
+
+def _with_history(device_ids: list[int]) -> set[int]:
+    """Return those of which something is stored though they were never heard: imports."""
+    begins = begin_of(device_ids)
+    return {pk for pk, begin in begins.items() if begin.first_slot or begin.first_row}
 
 
 def _newest_readings(device_ids: list[int], since: datetime) -> dict[int, EnergyReading]:

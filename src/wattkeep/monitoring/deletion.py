@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext as _
+
 from wattkeep.monitoring.models import (
     Device,
     DeviceBoot,
@@ -50,7 +52,8 @@ def delete_device(device: Device, typed_name: str) -> None:
     """
     if typed_name.strip() != device.name.strip():
         raise WrongNameError(
-            f"Type the device's name as it is written, {device.name!r}, to delete it for good."
+            _("Type the device's name as it is written, %(name)s, to delete it for good.")
+            % {"name": repr(device.name)}
         )
     device_id = device.pk
     device.is_active = False
@@ -69,7 +72,7 @@ def sweep_telemetry() -> list[int]:
     known = set(Device.objects.values_list("pk", flat=True))
     lost = {
         device_id
-        for table in (*(table for table, _, _ in TELEMETRY), LedgerState.objects)
+        for table in (*(table for table, *_rest in TELEMETRY), LedgerState.objects)
         for device_id in device_ids_of(table)
         if device_id not in known
     }

@@ -10,6 +10,8 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.domain.keys import key_hash
 from wattkeep.monitoring.models import (
@@ -30,7 +32,13 @@ if TYPE_CHECKING:
     from wattkeep.monitoring.models import Site
 
 INVITATION_LASTS = timedelta(days=14)
-LINK_LASTS = {1: "1 day", 7: "1 week", 30: "1 month", 90: "3 months", 365: "1 year"}
+LINK_LASTS = {
+    1: lazy("1 day"),
+    7: lazy("1 week"),
+    30: lazy("1 month"),
+    90: lazy("3 months"),
+    365: lazy("1 year"),
+}
 TOKEN_BYTES = 24
 LONGEST_TOKEN = 60
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -55,7 +63,9 @@ def invite(
     """
     now = timezone.now()
     if site.invitations.filter(expires_at__gt=now).count() >= MOST_OPEN:
-        raise TooManyError(f"{MOST_OPEN} invitations wait already. Withdraw some first.")
+        raise TooManyError(
+            _("%(count)s invitations wait already. Withdraw some first.") % {"count": MOST_OPEN}
+        )
     invitee = None
     token = "" if user_name else secrets.token_urlsafe(TOKEN_BYTES)
     if user_name:
@@ -131,7 +141,9 @@ def make_link(
     """
     now = timezone.now()
     if site.viewer_links.filter(expires_at__gt=now).count() >= MOST_OPEN:
-        raise TooManyError(f"There are {MOST_OPEN} links already. Revoke some first.")
+        raise TooManyError(
+            _("There are %(count)s links already. Revoke some first.") % {"count": MOST_OPEN}
+        )
     token = secrets.token_urlsafe(TOKEN_BYTES)
     link = ViewerLink.objects.create(
         name=name,
@@ -162,6 +174,6 @@ def find_link(token: str) -> ViewerLink | None:
 def forget_over(now: datetime) -> int:
     """Delete invitations and links whose time has been over for a month; return how many."""
     edge = now - OVER_KEPT_FOR
-    invitations, _ = SiteInvitation.objects.filter(expires_at__lt=edge).delete()
-    links, _ = ViewerLink.objects.filter(expires_at__lt=edge).delete()
+    invitations, _rows = SiteInvitation.objects.filter(expires_at__lt=edge).delete()
+    links, _rows = ViewerLink.objects.filter(expires_at__lt=edge).delete()
     return invitations + links

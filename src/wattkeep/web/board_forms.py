@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.boards.configuration import (
     ADDRESSES,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from wattkeep.monitoring.models import Device
 
 OWN = "own"
-DISPLAY = ((OWN, "As in its own file"), ("on", "On"), ("off", "Off"))
+DISPLAY = ((OWN, lazy("As in its own file")), ("on", lazy("On")), ("off", lazy("Off")))
 DISPLAY_VALUES = {OWN: None, "on": True, "off": False}
 
 
@@ -26,25 +27,27 @@ class BoardForm(forms.Form):
     """What a board is told; an empty field leaves it to the file on the board."""
 
     interval_s = forms.IntegerField(
-        label="Interval in seconds",
+        label=lazy("Interval in seconds"),
         min_value=1,
         max_value=MOST_INTERVAL_S,
-        help_text="How often it sends a reading. 10 is right for most.",
+        help_text=lazy("How often it sends a reading. 10 is right for most."),
     )
-    display = forms.ChoiceField(label="Display", choices=DISPLAY)
+    display = forms.ChoiceField(label=lazy("Display"), choices=DISPLAY)
     contrast = forms.IntegerField(
-        label="Contrast of the display",
+        label=lazy("Contrast of the display"),
         required=False,
         min_value=0,
         max_value=255,
-        help_text="0 to 255. A dimmer display lasts longer.",
+        help_text=lazy("0 to 255. A dimmer display lasts longer."),
     )
     meter = forms.IntegerField(
-        label="Address of its meter",
+        label=lazy("Address of its meter"),
         required=False,
         min_value=ADDRESSES.start,
         max_value=ADDRESSES.stop - 1,
-        help_text="1 to 247, or 248 for any. Leave it empty unless several meters share a wire.",
+        help_text=lazy(
+            "1 to 247, or 248 for any. Leave it empty unless several meters share a wire."
+        ),
     )
 
     def __init__(self, data: Any, device: Device) -> None:

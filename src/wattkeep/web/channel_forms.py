@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.alerts import notify_channels as channels
 from wattkeep.monitoring.models import NotificationChannel, ReportSchedule, Severity
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.db.models import QuerySet
+    from django_stubs_ext import StrOrPromise
 
     from wattkeep.monitoring.models import Site
 
@@ -22,7 +25,9 @@ MOST_A_DAY = 100
 SECRET = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 
 
-def secret_field(label: str, help_text: str = "", *, required: bool = True) -> forms.CharField:
+def secret_field(
+    label: StrOrPromise, help_text: StrOrPromise = "", *, required: bool = True
+) -> forms.CharField:
     """Return a field for what nobody should read over a shoulder."""
     widget = forms.PasswordInput(attrs={**SECRET, "autocomplete": "new-password"})
     return forms.CharField(label=label, help_text=help_text, required=required, widget=widget)
@@ -31,32 +36,36 @@ def secret_field(label: str, help_text: str = "", *, required: bool = True) -> f
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     """What every channel has."""
 
+    name = forms.CharField(label=lazy("Name"), max_length=100)
     minimum_severity = forms.TypedChoiceField(
-        label="Tell me of",
+        label=lazy("Tell me of"),
         coerce=int,
         choices=(
-            (Severity.INFO, "Everything"),
-            (Severity.WARNING, "Warnings and urgent ones"),
-            (Severity.CRITICAL, "Urgent ones only"),
+            (Severity.INFO, lazy("Everything")),
+            (Severity.WARNING, lazy("Warnings and urgent ones")),
+            (Severity.CRITICAL, lazy("Urgent ones only")),
         ),
     )
     daily_cap = forms.IntegerField(
-        label="Messages a day at most",
+        label=lazy("Messages a day at most"),
         min_value=1,
         max_value=MOST_A_DAY,
-        help_text="The last one says that more is held back. Urgent ones always come.",
+        help_text=lazy("The last one says that more is held back. Urgent ones always come."),
     )
     sites = forms.ModelMultipleChoiceField(
         queryset=NotificationChannel.objects.none(),
         required=False,
-        label="Sites",
+        label=lazy("Sites"),
         widget=forms.CheckboxSelectMultiple,
-        help_text="None chosen: all of them.",
+        help_text=lazy("None chosen: all of them."),
     )
     reports = forms.MultipleChoiceField(
-        choices=((ReportSchedule.Period.WEEK, "Weekly"), (ReportSchedule.Period.MONTH, "Monthly")),
+        choices=(
+            (ReportSchedule.Period.WEEK, lazy("Weekly")),
+            (ReportSchedule.Period.MONTH, lazy("Monthly")),
+        ),
         required=False,
-        label="Reports",
+        label=lazy("Reports"),
         widget=forms.CheckboxSelectMultiple,
     )
 
@@ -70,7 +79,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         own.queryset = sites
         if sites.count() < 2:  # noqa: PLR2004 - nothing to choose
             del self.fields["sites"]
-        self.fields["is_enabled"].label = "Switched on"
+        self.fields["is_enabled"].label = _("Switched on")
         if self.instance.pk:
             self.initial["reports"] = [one.period for one in self.instance.reports.all()]
         else:
@@ -106,21 +115,31 @@ class MailForm(AddressedForm):
     """E-mail through a server that takes it."""
 
     first = ("recipient", "sender", "server", "port", "security", "user", "password")
-    recipient = forms.EmailField(label="To")
-    sender = forms.EmailField(label="From", help_text="Most servers want the account's own.")
+    recipient = forms.EmailField(label=lazy("Recipient"))
+    sender = forms.EmailField(
+        label=lazy("Sender"), help_text=lazy("Most servers want the account's own.")
+    )
     server = forms.CharField(
-        label="Outgoing server", max_length=200, help_text="E.g. smtp.example.org."
+        label=lazy("Outgoing server"), max_length=200, help_text=lazy("E.g. smtp.example.org.")
     )
     port = forms.IntegerField(
-        label="Port", required=False, min_value=1, max_value=65_535, help_text="Empty: the usual."
+        label=lazy("Port"),
+        required=False,
+        min_value=1,
+        max_value=65_535,
+        help_text=lazy("Empty: the usual."),
     )
     security = forms.ChoiceField(
-        label="Security",
-        choices=(("starttls", "STARTTLS"), ("ssl", "TLS from the start"), ("insecure", "None")),
+        label=lazy("Security"),
+        choices=(
+            ("starttls", "STARTTLS"),
+            ("ssl", lazy("TLS from the start")),
+            ("insecure", lazy("None")),
+        ),
     )
-    user = forms.CharField(label="User", required=False, widget=forms.TextInput(attrs=SECRET))
+    user = forms.CharField(label=lazy("User"), required=False, widget=forms.TextInput(attrs=SECRET))
     password = secret_field(
-        "Password", "Many providers give a password for programs only.", required=False
+        lazy("Password"), lazy("Many providers give a password for programs only."), required=False
     )
 
     def clean_server(self) -> str:
@@ -134,9 +153,11 @@ class TelegramForm(AddressedForm):
     """A Telegram chat, by a bot."""
 
     first = ("token", "chat")
-    token = secret_field("Bot token", "BotFather gives it to you: 123456789:AbC…")
+    token = secret_field(lazy("Bot token"), lazy("BotFather gives it to you: 123456789:AbC…"))
     chat = forms.CharField(
-        label="Chat", max_length=100, help_text="The number of the chat that the bot writes to."
+        label=lazy("Chat"),
+        max_length=100,
+        help_text=lazy("The number of the chat that the bot writes to."),
     )
 
     def make_address(self) -> str:
@@ -148,13 +169,15 @@ class NtfyForm(AddressedForm):
 
     first = ("topic", "server", "token")
     topic = forms.CharField(
-        label="Topic",
+        label=lazy("Topic"),
         max_length=100,
-        help_text="Whoever knows it can read along: choose one that nobody guesses.",
+        help_text=lazy("Whoever knows it can read along: choose one that nobody guesses."),
         widget=forms.TextInput(attrs=SECRET),
     )
-    server = forms.CharField(label="Server", max_length=200, initial="https://ntfy.sh")
-    token = secret_field("Access token", "Only where the topic is protected.", required=False)
+    server = forms.CharField(label=lazy("Server"), max_length=200, initial="https://ntfy.sh")
+    token = secret_field(
+        lazy("Access token"), lazy("Only where the topic is protected."), required=False
+    )
 
     def clean_server(self) -> str:
         return _web_address(self.cleaned_data["server"])
@@ -168,7 +191,9 @@ class WebhookForm(AddressedForm):
 
     first = ("address",)
     address = forms.CharField(
-        label="Address", max_length=1_500, help_text="It gets title and message as JSON by POST."
+        label=lazy("Address"),
+        max_length=1_500,
+        help_text=lazy("It gets title and message as JSON by POST."),
     )
 
     def clean_address(self) -> str:
@@ -183,9 +208,11 @@ class AppriseForm(AddressedForm):
 
     first = ("url",)
     url = forms.CharField(
-        label="Apprise address",
+        label=lazy("Apprise address"),
         max_length=channels.LONGEST_URL,
-        help_text="E.g. discord://…, gotify://…, matrixs://…: Apprise's documentation lists them.",
+        help_text=lazy(
+            "E.g. discord://…, gotify://…, matrixs://…: Apprise's documentation lists them."
+        ),
         widget=forms.TextInput(attrs=SECRET),
     )
 
@@ -197,26 +224,39 @@ class AppriseForm(AddressedForm):
 class Way(NamedTuple):
     """A way to reach people, as the page offers it."""
 
-    title: str
-    text: str
+    title: StrOrPromise
+    text: StrOrPromise
     form: Callable[..., ChannelForm]
-    name: str
+    name: StrOrPromise
 
 
 WAYS = {
-    "email": Way("E-mail", "Through your mail provider's server.", MailForm, "E-mail"),
-    "telegram": Way("Telegram", "A bot of yours writes to a chat.", TelegramForm, "Telegram"),
-    "ntfy": Way("ntfy", "A topic on ntfy.sh or a server of yours.", NtfyForm, "ntfy"),
-    "webhook": Way("Webhook", "JSON to an address of yours.", WebhookForm, "Webhook"),
-    "other": Way("Something else", "A hundred more, by an Apprise address.", AppriseForm, ""),
-    "browser": Way("This browser", "While a page of Wattkeep is open.", ChannelForm, "Browser"),
+    "email": Way(
+        lazy("E-mail"), lazy("Through your mail provider's server."), MailForm, lazy("E-mail")
+    ),
+    "telegram": Way(
+        lazy("Telegram"), lazy("A bot of yours writes to a chat."), TelegramForm, lazy("Telegram")
+    ),
+    "ntfy": Way("ntfy", lazy("A topic on ntfy.sh or a server of yours."), NtfyForm, "ntfy"),
+    "webhook": Way(
+        lazy("Webhook"), lazy("JSON to an address of yours."), WebhookForm, lazy("Webhook")
+    ),
+    "other": Way(
+        lazy("Something else"), lazy("A hundred more, by an Apprise address."), AppriseForm, ""
+    ),
+    "browser": Way(
+        lazy("This browser"),
+        lazy("While a page of Wattkeep is open."),
+        ChannelForm,
+        lazy("Browser"),
+    ),
 }
 
 
 def _host(text: str) -> str:
     host = text.strip()
     if not host or any(sign in host for sign in "/@?#: "):
-        raise ValidationError("Write the server's name alone, e.g. smtp.example.org.")
+        raise ValidationError(_("Write the server's name alone, e.g. smtp.example.org."))
     return host
 
 
@@ -224,5 +264,5 @@ def _web_address(text: str) -> str:
     address = text.strip().rstrip("/") if text.strip().count("/") <= 3 else text.strip()  # noqa: PLR2004 - https://host/
     parts = urlsplit(address)
     if parts.scheme not in channels.WEB_SCHEMES or not parts.hostname:
-        raise ValidationError("Write an address that begins with https:// or http://.")
+        raise ValidationError(_("Write an address that begins with https:// or http://."))
     return address

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.ledger.corrections import Wish
 
@@ -14,12 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
+    from django_stubs_ext import StrOrPromise
+
     from wattkeep.monitoring.models import Device
 
 FIELD_FORMAT = "%Y-%m-%dT%H:%M"
 
 
-def _moment(label: str, help_text: str = "") -> forms.CharField:
+def _moment(label: StrOrPromise, help_text: StrOrPromise = "") -> forms.CharField:
     widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 900})
     return forms.CharField(label=label, widget=widget, help_text=help_text)
 
@@ -32,29 +36,29 @@ class SpanCorrectionForm(forms.Form):
     """
 
     device = forms.TypedChoiceField(coerce=int)
-    start = _moment("From", "At a full quarter of an hour.")
-    end = _moment("To")
+    start = _moment(lazy("From"), lazy("At a full quarter of an hour."))
+    end = _moment(lazy("To"))
     exact_start = forms.CharField(widget=forms.HiddenInput, required=False)
     exact_end = forms.CharField(widget=forms.HiddenInput, required=False)
     what = forms.ChoiceField(
-        label="What to do",
+        label=lazy("What to do"),
         choices=[
-            ("set", "Say what it really used"),
-            ("out", "Leave it out of every sum"),
+            ("set", lazy("Say what it really used")),
+            ("out", lazy("Leave it out of every sum")),
         ],
         widget=forms.RadioSelect(attrs={"class": "size-4.5 accent-copper"}),
         initial="set",
     )
     consumption = forms.FloatField(
-        label="Used (kWh)",
+        label=lazy("Used (kWh)"),
         min_value=0,
         required=False,
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
     reason = forms.CharField(
-        label="Why",
+        label=lazy("Why"),
         max_length=200,
-        widget=forms.TextInput(attrs={"placeholder": "e.g. Read off the old meter"}),
+        widget=forms.TextInput(attrs={"placeholder": lazy("e.g. Read off the old meter")}),
     )
 
     def __init__(
@@ -88,7 +92,7 @@ class SpanCorrectionForm(forms.Form):
         asked: dict[str, Any] = super().clean() or {}
         is_missing = asked.get("what") == "set" and asked.get("consumption") is None
         if is_missing and "consumption" not in self.errors:
-            self.add_error("consumption", "Write how much, or choose to leave it out.")
+            self.add_error("consumption", _("Write how much, or choose to leave it out."))
         return asked
 
     def wish(self) -> Wish:
@@ -108,7 +112,7 @@ class SpanCorrectionForm(forms.Form):
         try:
             local = datetime.fromisoformat(typed).replace(tzinfo=None)
         except ValueError:
-            raise ValidationError("Write a date and a time.") from None
+            raise ValidationError(_("Write a date and a time.")) from None
         exact = self._exact(name)
         if exact is not None and f"{exact.astimezone(self.zone):{FIELD_FORMAT}}" == typed:
             return exact
@@ -117,10 +121,10 @@ class SpanCorrectionForm(forms.Form):
             one for one in instants if one.astimezone(self.zone).replace(tzinfo=None) == local
         ]
         if not possible:
-            raise ValidationError("The clock was put forward: this time did not exist.")
+            raise ValidationError(_("The clock was put forward: this time did not exist."))
         if len(possible) > 1:
             raise ValidationError(
-                "The clock was put back: this time came twice. Choose it among the bars."
+                _("The clock was put back: this time came twice. Choose it among the bars.")
             )
         return possible[0]
 

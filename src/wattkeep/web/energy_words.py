@@ -7,11 +7,13 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.domain.calendar import By
+from wattkeep.monitoring.wording import date_text, exact_text
 from wattkeep.web.periods import Kind
-from wattkeep.web.wording import exact_text, offset_text
+from wattkeep.web.wording import offset_text, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,31 +23,31 @@ if TYPE_CHECKING:
     from wattkeep.web.periods import Period
 
 BY_WORDS = {
-    By.QUARTER: "15 min",
-    By.HOUR: "Hour",
-    By.DAY: "Day",
-    By.WEEK: "Week",
-    By.MONTH: "Month",
-    By.YEAR: "Year",
+    By.QUARTER: lazy("15 min"),
+    By.HOUR: lazy("Hour"),
+    By.DAY: lazy("Day"),
+    By.WEEK: lazy("Week"),
+    By.MONTH: lazy("Month"),
+    By.YEAR: lazy("Year"),
 }
 BARS_WORDS = {
-    By.QUARTER: "quarter-hours",
-    By.HOUR: "hours",
-    By.DAY: "days",
-    By.WEEK: "weeks",
-    By.MONTH: "months",
-    By.YEAR: "years",
+    By.QUARTER: lazy("quarter-hours"),
+    By.HOUR: lazy("hours"),
+    By.DAY: lazy("days"),
+    By.WEEK: lazy("weeks"),
+    By.MONTH: lazy("months"),
+    By.YEAR: lazy("years"),
 }
 KIND_WORDS = {
-    Kind.DAY: "Day",
-    Kind.WEEK: "Week",
-    Kind.MONTH: "Month",
-    Kind.YEAR: "Year",
-    Kind.ALL: "All",
+    Kind.DAY: lazy("Day"),
+    Kind.WEEK: lazy("Week"),
+    Kind.MONTH: lazy("Month"),
+    Kind.YEAR: lazy("Year"),
+    Kind.ALL: lazy("All"),
 }
 # "Today", "this week", … and what lies before it.
-PRESENT = {Kind.DAY: "Today", Kind.WEEK: "This week", Kind.MONTH: "This month",
-           Kind.YEAR: "This year"}  # fmt: skip
+PRESENT = {Kind.DAY: lazy("Today"), Kind.WEEK: lazy("This week"), Kind.MONTH: lazy("This month"),
+           Kind.YEAR: lazy("This year")}  # fmt: skip
 MWH_PER_KWH = Decimal(1_000_000)
 
 
@@ -65,25 +67,25 @@ def period_title(period: Period) -> str:
     """Return a period's name, e.g. "November 2026"."""
     first, last = period.first, period.last
     if period.kind is Kind.DAY:
-        return date_format(first, "D j M Y")
+        return date_text(first, "D j M Y")
     if period.kind is Kind.MONTH:
-        return date_format(first, "F Y")
+        return date_text(first, "F Y")
     if period.kind is Kind.YEAR:
         return f"{first.year}"
     if period.kind is Kind.ALL:
-        return f"{date_format(first, 'M Y')} – {date_format(last, 'M Y')}"
+        return f"{date_text(first, 'M Y')} – {date_text(last, 'M Y')}"
     return dates_text(first, last)
 
 
 def dates_text(first: date, last: date) -> str:
     """Return days from one date to another, nothing said twice."""
     if first == last:
-        return date_format(first, "j M Y")
+        return date_text(first, "j M Y")
     if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day} – {date_format(last, 'j M Y')}"
+        return f"{date_text(first, 'j')} – {date_text(last, 'j M Y')}"
     if first.year == last.year:
-        return f"{date_format(first, 'j M')} – {date_format(last, 'j M Y')}"
-    return f"{date_format(first, 'j M Y')} – {date_format(last, 'j M Y')}"
+        return f"{date_text(first, 'j M')} – {date_text(last, 'j M Y')}"
+    return f"{date_text(first, 'j M Y')} – {date_text(last, 'j M Y')}"
 
 
 def bar_words(
@@ -105,7 +107,7 @@ def _clock_words(by: By, start: datetime, end: datetime, period: Period | None) 
     if period is not None and period.days == 1:
         return BarWords(f"{since} – {until}", axis, since, until)
     # At midnight the day's name, every six hours nothing but a place to count by.
-    axis = date_format(start, "D j") if not (start.hour or start.minute) else ""
+    axis = date_text(start, "D j") if not (start.hour or start.minute) else ""
     # The evening's last hour ends on its own day.
     last = _day_text(end - timedelta(microseconds=1))
     return BarWords(f"{day}, {since} – {until}", axis, f"{day}, {since}", f"{last}, {until}")
@@ -119,16 +121,16 @@ def _date_words(by: By, start: datetime, end: datetime, period: Period | None) -
     if by is By.YEAR:
         return BarWords(f"{first.year}", f"{first.year}", f"{first.year}", f"{first.year}")
     if by is By.MONTH:
-        label = date_format(first, "F Y")
+        label = date_text(first, "F Y")
         is_new_year = first.month == 1 and period is not None and period.kind is not Kind.YEAR
-        return BarWords(label, date_format(first, "Y" if is_new_year else "M"), label, label)
+        return BarWords(label, date_text(first, "Y" if is_new_year else "M"), label, label)
     if by is By.WEEK:
         label = dates_text(first, last)
         return BarWords(
             label,
-            date_format(first, "j M"),
-            date_format(first, "j M Y"),
-            date_format(last, "j M Y"),
+            date_text(first, "j M"),
+            date_text(first, "j M Y"),
+            date_text(last, "j M Y"),
         )
     label = _day_text(first)
     if period is None or period.kind in {Kind.DAYS, Kind.ALL}:
@@ -138,14 +140,14 @@ def _date_words(by: By, start: datetime, end: datetime, period: Period | None) -
 
 def _day_axis(day: date, period: Period | None) -> str:
     if period is not None and period.kind is Kind.WEEK:
-        return date_format(day, "D j")
+        return date_text(day, "D j")
     if period is not None and period.days > 62:  # noqa: PLR2004 - two months: days' numbers repeat
-        return date_format(day, "M") if day.day == 1 else ""
+        return date_text(day, "M") if day.day == 1 else ""
     return f"{day.day}"
 
 
 def _day_text(day: date) -> str:
-    return date_format(day, "D j M")
+    return date_text(day, "D j M")
 
 
 def clock_text(local: datetime) -> str:
@@ -159,7 +161,7 @@ def clock_text(local: datetime) -> str:
 def instant_text(instant: datetime, zone: ZoneInfo) -> str:
     """Return an instant to the minute, e.g. "19 Nov 2026, 14:00"."""
     local = instant.astimezone(zone)
-    return f"{date_format(local, 'j M Y')}, {clock_text(local)}"
+    return f"{date_text(local, 'j M Y')}, {clock_text(local)}"
 
 
 def span_text(start: datetime, end: datetime, zone: ZoneInfo) -> str:
@@ -167,11 +169,11 @@ def span_text(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     first, last = start.astimezone(zone), end.astimezone(zone)
     if not (first.hour or first.minute or last.hour or last.minute):
         final = (end - timedelta(minutes=1)).astimezone(zone).date()
-        weekday = f"{date_format(first, 'D')} " if first.date() == final else ""
+        weekday = f"{date_text(first, 'D')} " if first.date() == final else ""
         return f"{weekday}{dates_text(first.date(), final)}"
     if first.date() == last.date() or (last.date() - first.date() == timedelta(days=1)
                                        and not (last.hour or last.minute)):  # fmt: skip
-        day = date_format(first, "D j M Y")
+        day = date_text(first, "D j M Y")
         return f"{day}, {clock_text(first)} – {clock_text(last)}"
     return f"{instant_text(start, zone)} – {instant_text(end, zone)}"
 
@@ -188,6 +190,4 @@ def difference_text(mwh: int, than_mwh: int) -> str:
     if not than_mwh:
         return ""
     percent = round(100 * (mwh - than_mwh) / than_mwh)
-    if not percent:
-        return "as much"
-    return f"{abs(percent):,} % {'more' if percent > 0 else 'less'}"
+    return percent_text(percent) if percent else _("as much")

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from wattkeep.domain.insights import QUARTERS_AN_HOUR
 from wattkeep.domain.instants import from_ms
+from wattkeep.monitoring.wording import date_text
 from wattkeep.web.wording import number_text
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def peak_rows(peaks: Sequence[Quarter]) -> list[dict[str, str]]:
     most = max((peak.power_w or 0 for peak in peaks), default=0.0) or 1.0
     return [
         {
-            "when": f"{date_format(peak.start, 'D j M Y')}, {peak.start:%H:%M}",
+            "when": f"{date_text(peak.start, 'D j M Y')}, {peak.start:%H:%M}",
             "power": number_text((peak.power_w or 0) / 1000, 2),
             "energy": number_text((peak.power_w or 0) / 1000 / QUARTERS_AN_HOUR, 2),
             "width": f"{100 * (peak.power_w or 0) / most:.1f}",
@@ -139,7 +139,7 @@ def month_rows(months: Sequence[tuple[date, float]]) -> list[dict[str, str]]:
     most = max((power for _month, power in months), default=0.0) or 1.0
     return [
         {
-            "month": date_format(month, "F Y"),
+            "month": date_text(month, "F Y"),
             "power": number_text(power / 1000, 2),
             "width": f"{100 * power / most:.1f}",
         }
@@ -201,7 +201,7 @@ def excursion_rows(quality: Quality, zone: ZoneInfo) -> list[dict[str, Any]]:
 
 def _instant_text(one: Excursion, zone: ZoneInfo) -> str:
     local: datetime = from_ms(one.start_ms).astimezone(zone)
-    return f"{date_format(local, 'D j M Y')}, {local:%H:%M:%S}"
+    return f"{date_text(local, 'D j M Y')}, {local:%H:%M:%S}"
 
 
 def duration_text(seconds: float) -> str:

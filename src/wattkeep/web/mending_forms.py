@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.ledger.corrections import Wish
 from wattkeep.ledger.swap import Change
-from wattkeep.web.wording import exact_text
+from wattkeep.monitoring.wording import exact_text
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 QUARTER_S = 900
 
 
-def _moment(label: str, **options: Any) -> forms.DateTimeField:
+def _moment(label: StrOrPromise, **options: Any) -> forms.DateTimeField:
     step_s = options.pop("step_s", 1)
     return forms.DateTimeField(
         label=label,
@@ -29,15 +34,15 @@ def _moment(label: str, **options: Any) -> forms.DateTimeField:
 class CorrectionForm(forms.Form):
     """What an interval really used."""
 
-    start = _moment("From", step_s=QUARTER_S, help_text="At a full quarter of an hour.")
-    end = _moment("To", step_s=QUARTER_S)
+    start = _moment(lazy("From"), step_s=QUARTER_S, help_text=lazy("At a full quarter of an hour."))
+    end = _moment(lazy("To"), step_s=QUARTER_S)
     consumption = forms.FloatField(
-        label="Used (kWh)",
+        label=lazy("Used (kWh)"),
         min_value=0,
         required=False,
-        help_text="Leave it empty to leave these hours out of every sum.",
+        help_text=lazy("Leave it empty to leave these hours out of every sum."),
     )
-    reason = forms.CharField(label="Why", max_length=200)
+    reason = forms.CharField(label=lazy("Why"), max_length=200)
 
     def wish(self) -> Wish:
         """Return what was typed, in the ledger's units."""
@@ -50,25 +55,29 @@ class CorrectionForm(forms.Form):
 class SwapForm(forms.Form):
     """When a device got another meter or board, and what the counters showed."""
 
-    at = _moment("When")
+    at = _moment(lazy("When"))
     is_new_meter = forms.BooleanField(
-        label="The meter was replaced, not only the board", required=False, initial=True
+        label=lazy("The meter was replaced, not only the board"), required=False, initial=True
     )
     closing = forms.FloatField(
-        label="Last counter of the old meter (kWh)", min_value=0, required=False
+        label=lazy("Last counter of the old meter (kWh)"), min_value=0, required=False
     )
     opening = forms.FloatField(
-        label="First counter of the new meter (kWh)",
+        label=lazy("First counter of the new meter (kWh)"),
         min_value=0,
         required=False,
-        help_text="Leave both empty if nobody looked; what was used in between is then not known.",
+        help_text=lazy(
+            "Leave both empty if nobody looked; what was used in between is then not known."
+        ),
     )
-    note = forms.CharField(label="Note", max_length=200, required=False)
+    note = forms.CharField(label=lazy("Remark"), max_length=200, required=False)
 
     def tell_last_counter(self, counter_wh: float | None) -> None:
         """Show what the old meter sent last, for who did not note what it showed."""
         if counter_wh is not None:
-            words = f"The last that arrived is {exact_text(counter_wh / 1000, 3)} kWh."
+            words = _("The last that arrived is %(value)s kWh.") % {
+                "value": exact_text(counter_wh / 1000, 3)
+            }
             self.fields["closing"].help_text = words
 
     def change(self) -> Change:

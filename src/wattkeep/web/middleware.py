@@ -1,4 +1,4 @@
-"""The headers every answer carries, the hosts that are ours, and the way to static files."""
+"""The headers every answer carries, the hosts that are ours, a person's language, static files."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from django.conf import settings
 from django.db import DataError, OperationalError
 from django.http import HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.utils import translation
 from servestatic.middleware import (  # type: ignore[import-untyped]  # it says nothing of types
     ServeStaticMiddleware,
 )
 
 from wattkeep.domain.hosts import host_name, is_own_host
 from wattkeep.logs import request_id
+from wattkeep.monitoring.languages import language_for_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +98,33 @@ class HostMiddleware:
         said = f"Wattkeep does not answer to the name {host!r}." if host else "No host was named."
         advice = " If it is one of yours, add it to WATTKEEP_ALLOWED_HOSTS and restart.\n"
         return HttpResponse(said + advice, status=400, content_type="text/plain; charset=utf-8")
+
+
+class PersonsLanguageMiddleware:
+    """Shows pages in the language that somebody chose, in whatever browser; else in the browser's.
+
+    What programs ask for goes by what they ask for.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith("/api/"):
+            self._speak(request)
+        return self.get_response(request)
+
+    def _speak(self, request: HttpRequest) -> None:
+        try:
+            user = request.user
+            if not user.is_authenticated:
+                return
+            language = language_for_page(user.pk, translation.get_language())
+        except OperationalError:
+            # The page itself finds out, and says so.
+            return
+        translation.activate(language)
+        request.LANGUAGE_CODE = language
 
 
 class DatabaseAwayMiddleware:

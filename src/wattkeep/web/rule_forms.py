@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.alerts.rule_checks import alert_type_of, validate_rule
 from wattkeep.monitoring.models import AlertRule, Device, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from django_stubs_ext import StrOrPromise
 
 SECONDS = {
     "s": 1,
@@ -28,30 +32,30 @@ PIECE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 # What only Wattkeep's own rules may be about: there is one of each, made with the device.
 NOT_CHOSEN = {AlertRule.Metric.COUNTER}
 GROUPS = (
-    ("What is watched", ("place", "name", "metric", "comparison", "threshold")),
-    ("When it counts", ("hold_s", "only_above_w")),
-    ("When it is over", ("recovery_threshold", "recovery_hold_s")),
-    ("How it is told", ("severity", "quiet_from", "quiet_until", "is_enabled")),
+    (lazy("What is watched"), ("place", "name", "metric", "comparison", "threshold")),
+    (lazy("When it counts"), ("hold_s", "only_above_w")),
+    (lazy("When it is over"), ("recovery_threshold", "recovery_hold_s")),
+    (lazy("How it is told"), ("severity", "quiet_from", "quiet_until", "is_enabled")),
 )
-WORDS = {
-    "name": ("Name", "What messages call it, e.g. Kettle left on."),
-    "metric": ("What is measured", ""),
-    "comparison": ("Is", ""),
-    "threshold": ("Limit", "Silence needs none."),
-    "hold_s": ("How long it has to last", "E.g. 30 s, 10 min or 3 h."),
+WORDS: dict[str, tuple[StrOrPromise, StrOrPromise]] = {
+    "name": (lazy("Name"), lazy("What messages call it, e.g. Kettle left on.")),
+    "metric": (lazy("What is measured"), ""),
+    "comparison": (lazy("Is"), ""),
+    "threshold": (lazy("Limit"), lazy("Silence needs none.")),
+    "hold_s": (lazy("How long it has to last"), lazy("E.g. 30 s, 10 min or 3 h.")),
     "only_above_w": (
-        "Only with a load of at least (W)",
-        "Leave it empty for always. A power factor says little while hardly anything runs.",
+        lazy("Only with a load of at least (W)"),
+        lazy("Leave it empty for always. A power factor says little while hardly anything runs."),
     ),
     "recovery_threshold": (
-        "Over when it is back at",
-        "Empty: at the limit itself.",
+        lazy("Over when it is back at"),
+        lazy("Empty: at the limit itself."),
     ),
-    "recovery_hold_s": ("And stays so for", "E.g. 10 min."),
-    "severity": ("Severity", "Channels can ask for the upper ones only."),
-    "quiet_from": ("Quiet from", "Messages wait until the quiet hours end."),
-    "quiet_until": ("Quiet until", ""),
-    "is_enabled": ("Watch this", ""),
+    "recovery_hold_s": (lazy("And stays so for"), lazy("E.g. 10 min.")),
+    "severity": (lazy("Severity"), lazy("Channels can ask for the upper ones only.")),
+    "quiet_from": (lazy("Quiet from"), lazy("Messages wait until the quiet hours end.")),
+    "quiet_until": (lazy("Quiet until"), ""),
+    "is_enabled": (lazy("Watch this"), ""),
 }
 
 
@@ -75,7 +79,7 @@ class DurationField(forms.CharField):
         if PIECE.sub("", text).strip(" ,") or any(
             (unit or "s") not in SECONDS for _, unit in pieces
         ):
-            raise ValidationError("Write a time such as 30 s, 10 min or 3 h.")
+            raise ValidationError(_("Write a time such as 30 s, 10 min or 3 h."))
         return round(sum(float(number) * SECONDS[unit or "s"] for number, unit in pieces))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -92,7 +96,7 @@ class NumberField(forms.FloatField):
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
     """A rule of one's own device or site."""
 
-    place = forms.ChoiceField(label="Where")
+    place = forms.ChoiceField(label=lazy("Where"))
     threshold = NumberField(required=False)
     recovery_threshold = NumberField(required=False)
     only_above_w = NumberField(required=False)
@@ -116,7 +120,12 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
             **{f"site-{one.pk}": one for one in sites},
         }
         self.fields["place"].choices = [  # type: ignore[attr-defined]  # a ChoiceField
-            (key, f"Every device of {one.name}" if key.startswith("site") else one.name)
+            (
+                key,
+                _("Every device of %(name)s") % {"name": one.name}
+                if key.startswith("site")
+                else one.name,
+            )
             for key, one in self._places.items()
         ]
         kept = self.instance.metric
@@ -137,7 +146,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
-        return [(title, [self[name] for name in names]) for title, names in GROUPS]
+        return [(str(title), [self[name] for name in names]) for title, names in GROUPS]
 
     def clean(self) -> dict[str, Any]:
         """Refuse what makes no sense, in the words that the API uses."""

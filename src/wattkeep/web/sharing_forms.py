@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.monitoring.models import AuditEntry
 from wattkeep.monitoring.models.sharing import GIVEN_ROLES
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from wattkeep.monitoring.models import Device
 
 ROLE_WORDS = {
-    10: "Viewer: looks, and changes nothing",
-    20: "Editor: devices, rules, corrections and settings",
+    10: lazy("Viewer: looks, and changes nothing"),
+    20: lazy("Editor: devices, rules, corrections and settings"),
 }
 WHOLE_SITE = ""
 USUAL_DAYS = 30
@@ -29,14 +30,16 @@ class InviteForm(forms.Form):
     """Whom to invite, as what; nobody named makes a link to hand over."""
 
     to = forms.CharField(
-        label="User name or e-mail address",
+        label=lazy("User name or e-mail address"),
         required=False,
         max_length=254,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text="Leave it empty for a link that you hand over yourself.",
+        help_text=lazy("Leave it empty for a link that you hand over yourself."),
     )
     role = forms.TypedChoiceField(
-        label="Role", coerce=int, choices=[(role, ROLE_WORDS[role]) for role, _ in GIVEN_ROLES]
+        label=lazy("Role"),
+        coerce=int,
+        choices=[(role, ROLE_WORDS[role]) for role, _ in GIVEN_ROLES],
     )
 
     def clean(self) -> dict[str, Any]:
@@ -57,18 +60,18 @@ class LinkForm(forms.Form):
     """What a viewer link shows, to whom, for how long."""
 
     name = forms.CharField(
-        label="For whom", required=False, max_length=100, help_text="Only you see it."
+        label=lazy("For whom"), required=False, max_length=100, help_text=lazy("Only you see it.")
     )
-    device = forms.ChoiceField(label="It shows", required=False)
+    device = forms.ChoiceField(label=lazy("It shows"), required=False)
     days = forms.TypedChoiceField(
-        label="Good for", coerce=int, choices=list(LINK_LASTS.items()), initial=USUAL_DAYS
+        label=lazy("Good for"), coerce=int, choices=list(LINK_LASTS.items()), initial=USUAL_DAYS
     )
 
     def __init__(self, *args: Any, devices: Iterable[Device], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._devices = {str(device.pk): device for device in devices}
         self.fields["device"].choices = [  # type: ignore[attr-defined]  # a ChoiceField
-            (WHOLE_SITE, "The whole site"),
+            (WHOLE_SITE, lazy("The whole site")),
             *((key, device.name) for key, device in self._devices.items()),
         ]
 
@@ -81,14 +84,14 @@ class AuditForm(forms.Form):
     """Which lines of the log are looked for."""
 
     subject = forms.ChoiceField(
-        label="About",
+        label=lazy("About"),
         required=False,
-        choices=[("", "Everything"), *AuditEntry.Subject.choices],
+        choices=[("", lazy("Everything")), *AuditEntry.Subject.choices],
     )
-    actor = forms.CharField(label="Who", required=False, max_length=150)
+    actor = forms.CharField(label=lazy("Who"), required=False, max_length=150)
     since = forms.DateField(
-        label="From", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
     until = forms.DateField(
-        label="To", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=lazy("To"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )

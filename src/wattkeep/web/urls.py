@@ -2,7 +2,6 @@
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path
-from django.views.i18n import set_language
 
 from wattkeep.web.sharing_urls import urlpatterns as sharing_urls
 from wattkeep.web.views import (
@@ -19,6 +18,7 @@ from wattkeep.web.views import (
     history,
     incidents,
     insights,
+    languages,
     mending,
     overview,
     reports,
@@ -33,7 +33,7 @@ urlpatterns = [
     path("", overview.home, name="home"),
     path("favicon.ico", favicon, name="favicon"),
     path("manifest.webmanifest", manifest, name="manifest"),
-    path("language/", set_language, name="language"),
+    path("language/", languages.choose, name="language"),
     path("login/", accounts.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("register/", accounts.register, name="register"),

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from math import floor
 from typing import TYPE_CHECKING, Any
 
-from django.utils.formats import date_format, get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import gettext_noop as noop
 
+from wattkeep.monitoring.wording import date_text, exact_text
+
 if TYPE_CHECKING:
-    from decimal import Decimal
     from zoneinfo import ZoneInfo
 
     from django_stubs_ext import StrOrPromise
@@ -35,6 +35,9 @@ AGO = (
     (60, noop("%(count)s min ago"), noop("%(count)s min ago")),
 )
 SECONDS = noop("%(count)s s ago")
+NO_COMPARISON, MORE, AS_MUCH = noop("no comparison yet"), noop("more"), noop("as much")
+PERCENT_MORE, PERCENT_LESS = noop("%(count)s %% more"), noop("%(count)s %% less")
+THAN_BY, AS_BY = noop("than by %(day)s"), noop("as by %(day)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +66,7 @@ def number_text(value: float | None, decimals: int) -> str:
         return NO_VALUE
     if abs(value) >= WHOLE_FROM:
         decimals = min(decimals, 0 if decimals <= 1 else 1)
-    return f"{value:,.{decimals}f}".translate(_separators())
-
-
-def exact_text(value: float | Decimal, decimals: int) -> str:
-    """Return a number with all its decimals, so that what adds up is seen to add up."""
-    return f"{value:,.{decimals}f}".translate(_separators())
-
-
-def _separators() -> dict[int, str]:
-    """Return what stands for Python's comma and point in the language of the page."""
-    return {ord(","): get_format("THOUSAND_SEPARATOR"), ord("."): get_format("DECIMAL_SEPARATOR")}
+    return exact_text(value, decimals)
 
 
 def size_text(count: float) -> str:
@@ -99,13 +92,24 @@ def ago_text(past: timedelta) -> str:
 def change_text(used: float, before: float | None) -> str:
     """Return how much more or less than before something is, e.g. "12 % less"."""
     if before is None:
-        return "no comparison yet"
+        return _(NO_COMPARISON)
     if not before:
-        return "more" if used else "as much"
+        return _(MORE) if used else _(AS_MUCH)
     per_cent = floor((used / before - 1) * 100 + 0.5)
     if not per_cent:
-        return "as much"
-    return f"{abs(per_cent):,} % {'more' if per_cent > 0 else 'less'}"
+        return _(AS_MUCH)
+    return percent_text(per_cent)
+
+
+def percent_text(per_cent: int) -> str:
+    """Return a change that is not nothing in words, e.g. "12 % less"."""
+    count = exact_text(abs(per_cent), 0)
+    return _(PERCENT_MORE if per_cent > 0 else PERCENT_LESS) % {"count": count}
+
+
+def than_text(change: str, day: str) -> str:
+    """Return what a change is against, to be said after it: "than by 23 Nov"."""
+    return _(AS_BY if change == _(AS_MUCH) else THAN_BY) % {"day": day}
 
 
 def labelled_hours(rows: list[dict[str, Any]], zone: ZoneInfo) -> list[dict[str, Any]]:
@@ -134,6 +138,4 @@ def offset_text(local: datetime) -> str:
 def labelled_days(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the API's days with the words for each, e.g. "Tue 17 Nov"."""
     days = [datetime.fromisoformat(row["date"]) for row in rows]
-    return [
-        {**row, "label": date_format(day, "D j M")} for row, day in zip(rows, days, strict=True)
-    ]
+    return [{**row, "label": date_text(day, "D j M")} for row, day in zip(rows, days, strict=True)]

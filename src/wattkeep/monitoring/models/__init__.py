@@ -30,6 +30,7 @@ from wattkeep.monitoring.models.notifications import (
     NotificationChannel,
     ReportSchedule,
 )
+from wattkeep.monitoring.models.people import PersonLanguage
 from wattkeep.monitoring.models.readings import EnergyReading, EnergySlot, MeterEvent, ReadingBlock
 from wattkeep.monitoring.models.sharing import (
     AuditEntry,
@@ -65,6 +66,7 @@ __all__ = [
     "Notification",
     "NotificationChannel",
     "OldKey",
+    "PersonLanguage",
     "ReadingBlock",
     "ReportSchedule",
     "Role",

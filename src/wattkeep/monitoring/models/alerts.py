@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.monitoring.models.devices import Device, Site
 
@@ -28,48 +29,48 @@ class RuleChange(models.Model):
 class Severity(models.IntegerChoices):
     """How much an incident matters; a channel may ask for the upper ones only."""
 
-    INFO = 10, "Note"
-    WARNING = 20, "Warning"
-    CRITICAL = 30, "Urgent"
+    INFO = 10, lazy("Note")
+    WARNING = 20, lazy("Warning")
+    CRITICAL = 30, lazy("Urgent")
 
 
 class AlertType(models.TextChoices):
     """What an incident is about."""
 
-    HIGH_POWER = "HIGH_POWER", "High power"
-    HIGH_VOLTAGE = "HIGH_VOLTAGE", "High voltage"
-    LOW_VOLTAGE = "LOW_VOLTAGE", "Low voltage"
-    HIGH_CURRENT = "HIGH_CURRENT", "High current"
-    LOW_PF = "LOW_PF", "Low power factor"
-    FREQUENCY = "FREQUENCY", "Mains frequency"
-    LONG_LOAD = "LONG_LOAD", "Long-running load"
-    ENERGY_DAY = "ENERGY_DAY", "Energy of the day"
-    ENERGY_MONTH = "ENERGY_MONTH", "Energy of the month"
-    METER_SILENT = "METER_SILENT", "Meter silent"
-    DEVICE_OFFLINE = "DEVICE_OFFLINE", "Device offline"
-    SITE_OFFLINE = "SITE_OFFLINE", "Site offline"
-    COUNTER_RESET = "COUNTER_RESET", "Counter reset"
-    CUSTOM = "CUSTOM", "Own rule"
+    HIGH_POWER = "HIGH_POWER", lazy("High power")
+    HIGH_VOLTAGE = "HIGH_VOLTAGE", lazy("High voltage")
+    LOW_VOLTAGE = "LOW_VOLTAGE", lazy("Low voltage")
+    HIGH_CURRENT = "HIGH_CURRENT", lazy("High current")
+    LOW_PF = "LOW_PF", lazy("Low power factor")
+    FREQUENCY = "FREQUENCY", lazy("Mains frequency")
+    LONG_LOAD = "LONG_LOAD", lazy("Long-running load")
+    ENERGY_DAY = "ENERGY_DAY", lazy("Energy of the day")
+    ENERGY_MONTH = "ENERGY_MONTH", lazy("Energy of the month")
+    METER_SILENT = "METER_SILENT", lazy("Meter silent")
+    DEVICE_OFFLINE = "DEVICE_OFFLINE", lazy("Device offline")
+    SITE_OFFLINE = "SITE_OFFLINE", lazy("Site offline")
+    COUNTER_RESET = "COUNTER_RESET", lazy("Counter reset")
+    CUSTOM = "CUSTOM", lazy("Own rule")
 
 
 class AlertRule(models.Model):
     """What is watched of a device, or of every device of a site, and when it is an incident."""
 
     class Metric(models.TextChoices):
-        POWER = "power", "Power (W)"
-        VOLTAGE = "voltage", "Voltage (V)"
-        CURRENT = "current", "Current (A)"
-        POWER_FACTOR = "power_factor", "Power factor"
-        FREQUENCY_OFF = "frequency_off", "Distance from 50 or 60 Hz (Hz)"
-        ENERGY_DAY = "energy_day", "Energy of the day (kWh)"
-        ENERGY_MONTH = "energy_month", "Energy of the month (kWh)"
-        SILENT = "silent", "Meter silent"
-        OFFLINE = "offline", "Offline"
-        COUNTER = "counter", "Fall of the counter (kWh)"
+        POWER = "power", lazy("Power (W)")
+        VOLTAGE = "voltage", lazy("Voltage (V)")
+        CURRENT = "current", lazy("Current (A)")
+        POWER_FACTOR = "power_factor", lazy("Power factor")
+        FREQUENCY_OFF = "frequency_off", lazy("Distance from 50 or 60 Hz (Hz)")
+        ENERGY_DAY = "energy_day", lazy("Energy of the day (kWh)")
+        ENERGY_MONTH = "energy_month", lazy("Energy of the month (kWh)")
+        SILENT = "silent", lazy("Meter silent")
+        OFFLINE = "offline", lazy("Offline")
+        COUNTER = "counter", lazy("Fall of the counter (kWh)")
 
     class Comparison(models.TextChoices):
-        ABOVE = "above", "above"
-        BELOW = "below", "below"
+        ABOVE = "above", lazy("above")
+        BELOW = "below", lazy("below")
 
     device = models.ForeignKey(
         Device, on_delete=models.CASCADE, null=True, blank=True, related_name="rules"

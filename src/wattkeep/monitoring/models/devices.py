@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.domain.calendar import is_time_zone
 from wattkeep.exchange import announce
@@ -23,7 +24,8 @@ def validate_time_zone(name: str) -> None:
     """Raise ValidationError unless `name` is an IANA time zone such as Europe/Paris."""
     if not is_time_zone(name):
         raise ValidationError(
-            "%(name)s is not a time zone. Write one such as Europe/Paris.", params={"name": name}
+            lazy("%(name)s is not a time zone. Write one such as Europe/Paris."),
+            params={"name": name},
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.monitoring.models.alerts import Alert, Severity
 from wattkeep.monitoring.models.devices import Site
@@ -13,8 +14,8 @@ class NotificationChannel(models.Model):
     """Where one user is told of incidents."""
 
     class Kind(models.TextChoices):
-        APPRISE = "apprise", "E-mail, messenger or webhook"
-        BROWSER = "browser", "In the browser"
+        APPRISE = "apprise", lazy("E-mail, messenger or webhook")
+        BROWSER = "browser", lazy("In the browser")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="channels"
@@ -51,11 +52,11 @@ class Notification(models.Model):
     """One message to one channel, kept until it is delivered or given up."""
 
     class Kind(models.TextChoices):
-        OPENED = "opened", "Opened"
-        RECOVERED = "recovered", "Recovered"
-        REMINDER = "reminder", "Reminder"
-        REPORT = "report", "Report"
-        TEST = "test", "Test"
+        OPENED = "opened", lazy("Opened")
+        RECOVERED = "recovered", lazy("Recovered")
+        REMINDER = "reminder", lazy("Reminder")
+        REPORT = "report", lazy("Report")
+        TEST = "test", lazy("Test")
 
     channel = models.ForeignKey(
         NotificationChannel, on_delete=models.CASCADE, related_name="notifications"
@@ -113,8 +114,8 @@ class ReportSchedule(models.Model):
     """A report that a channel gets every week or month."""
 
     class Period(models.TextChoices):
-        WEEK = "week", "Every week"
-        MONTH = "month", "Every month"
+        WEEK = "week", lazy("Every week")
+        MONTH = "month", lazy("Every month")
 
     channel = models.ForeignKey(
         NotificationChannel, on_delete=models.CASCADE, related_name="reports"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.monitoring.fields import MillisecondField
 from wattkeep.monitoring.models.devices import Device
@@ -12,16 +13,16 @@ class MeterEvent(models.Model):
     """Something other than a reading that happened to a device, from `timestamp` to `until`."""
 
     class Kind(models.TextChoices):
-        BOOT = "boot", "Board started"
-        SILENT = "silent", "Meter did not answer"
+        BOOT = "boot", lazy("Board started")
+        SILENT = "silent", lazy("Meter did not answer")
         # What the ledger makes out of the counter (domain/counter.py); it alone writes these.
-        RESET = "reset", "Counter was set to zero"
-        ROLLOVER = "rollover", "Counter ran over"
-        GLITCH = "glitch", "Counter was misread"
-        JITTER = "jitter", "Counter dipped"
-        JUMP = "jump", "Counter of another meter"
-        GAP = "gap", "No readings"
-        SWAP = "swap", "Meter or board was replaced"
+        RESET = "reset", lazy("Counter was set to zero")
+        ROLLOVER = "rollover", lazy("Counter ran over")
+        GLITCH = "glitch", lazy("Counter was misread")
+        JITTER = "jitter", lazy("Counter dipped")
+        JUMP = "jump", lazy("Counter of another meter")
+        GAP = "gap", lazy("No readings")
+        SWAP = "swap", lazy("Meter or board was replaced")
 
     pk = models.CompositePrimaryKey("device_id", "kind", "timestamp")
     device = models.ForeignKey(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.monitoring.models.devices import Device, Site
 
@@ -11,9 +12,9 @@ from wattkeep.monitoring.models.devices import Device, Site
 class Role(models.IntegerChoices):
     """What somebody may do at a site; each may do what those before it may."""
 
-    VIEWER = 10, "Viewer"
-    EDITOR = 20, "Editor"
-    OWNER = 30, "Owner"
+    VIEWER = 10, lazy("Viewer")
+    EDITOR = 20, lazy("Editor")
+    OWNER = 30, lazy("Owner")
 
 
 # A site has one owner, and that is a column of its own.
@@ -103,21 +104,21 @@ class AuditEntry(models.Model):
     class Subject(models.TextChoices):
         """What kind of thing was changed."""
 
-        ACCOUNT = "account", "Account"
-        LOGIN = "login", "Log-in"
-        TOKEN = "token", "Token"
-        KEY = "key", "Device key"
-        DEVICE = "device", "Device"
-        BOARD = "board", "Board"
-        CORRECTION = "correction", "Correction"
-        RULE = "rule", "Rule"
-        INCIDENT = "incident", "Incident"
-        CHANNEL = "channel", "Channel"
-        SITE = "site", "Site"
-        MEMBER = "member", "Member"
-        LINK = "link", "Viewer link"
-        FIRMWARE = "firmware", "Firmware"
-        ADMIN = "admin", "Administration"
+        ACCOUNT = "account", lazy("Account")
+        LOGIN = "login", lazy("Log-in")
+        TOKEN = "token", lazy("Token")
+        KEY = "key", lazy("Device key")
+        DEVICE = "device", lazy("Device")
+        BOARD = "board", lazy("Board")
+        CORRECTION = "correction", lazy("Correction")
+        RULE = "rule", lazy("Rule")
+        INCIDENT = "incident", lazy("Incident")
+        CHANNEL = "channel", lazy("Channel")
+        SITE = "site", lazy("Site")
+        MEMBER = "member", lazy("Member")
+        LINK = "link", lazy("Viewer link")
+        FIRMWARE = "firmware", lazy("Firmware")
+        ADMIN = "admin", lazy("Administration")
 
     at = models.DateTimeField(auto_now_add=True)
     actor = models.ForeignKey(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.templatetags.static import static
-from django.utils.formats import date_format
+from django.utils.html import format_html
 
 from wattkeep.monitoring.access import sees_all
+from wattkeep.monitoring.wording import date_text
 from wattkeep.web.browser_words import browser_words
 from wattkeep.web.wording import STATES, ago_text, number_text
 
@@ -54,6 +55,15 @@ def words_for_scripts() -> str:
     return browser_words()
 
 
+@register.simple_tag(takes_context=True)
+def current(context: dict[str, Any], *starts: str) -> str:
+    """Return the attribute of a link to the part of the site that the page belongs to."""
+    path = context["request"].path
+    if path in starts:
+        return format_html(' aria-current="{}"', "page")
+    return format_html(' aria-current="{}"', "true") if path.startswith(starts) else ""
+
+
 @register.filter
 def number(value: float | None, decimals: int) -> str:
     """Return a number for people, or a dash for none."""
@@ -66,7 +76,13 @@ def moment(value: str | None, zone: ZoneInfo) -> str:
     if not value:
         return ""
     local = datetime.fromisoformat(value).astimezone(zone)
-    return date_format(local, "j M Y, H:i:s")
+    return date_text(local, "j M Y, H:i:s")
+
+
+@register.filter
+def day(value: date) -> str:
+    """Return a day with its weekday."""
+    return date_text(value, "D j M")
 
 
 @register.filter

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -26,7 +27,13 @@ from wattkeep.boards.releases import (
 from wattkeep.monitoring.audit import Subject, note
 from wattkeep.monitoring.models import BoardCommand, FirmwareRelease, Role
 from wattkeep.web.board_forms import BoardForm, ShareForm
-from wattkeep.web.board_wording import COMMANDS, command_words, health_words, update_words
+from wattkeep.web.board_wording import (
+    COMMANDS,
+    RELEASE_STATES,
+    command_words,
+    health_words,
+    update_words,
+)
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -52,7 +59,7 @@ def board(request: HttpRequest, device_id: int) -> HttpResponse:
         form.save()
         told = ", ".join(f"{name}: {form.cleaned_data[name]}" for name in form.changed_data)
         note(request, Subject.BOARD, "settings changed", on=device, details=told)
-        messages.success(request, "Saved. The board takes it over with its next post.")
+        messages.success(request, _("Saved. The board takes it over with its next post."))
         return here
     now = timezone.now()
     payload = board_payload(device, now)
@@ -76,13 +83,15 @@ def _give_command(request: HttpRequest, device: Device) -> None:
     if kind not in BoardCommand.Kind.values:
         raise Http404
     if kind == BoardCommand.Kind.RESET_ENERGY and request.POST.get("confirm") != "yes":
-        messages.error(request, "Tick the box first: the counter in the meter goes to 0 for good.")
+        messages.error(
+            request, _("Tick the box first: the counter in the meter goes to 0 for good.")
+        )
         return
-    _, is_new = queue_command(device.pk, kind, request.user)  # type: ignore[arg-type]  # login_required
+    is_new = queue_command(device.pk, kind, request.user)[1]  # type: ignore[arg-type]  # login_required
     if is_new:
         label = BoardCommand.Kind(kind).label
         note(request, Subject.BOARD, f"told: {label}", on=device)
-    words = "The board gets it with its next post." if is_new else "That waits already."
+    words = _("The board gets it with its next post.") if is_new else _("That waits already.")
     messages.success(request, words)
 
 
@@ -91,9 +100,9 @@ def _withdraw_command(request: HttpRequest, device: Device) -> None:
     is_gone = number.isdecimal() and withdraw_command(device.pk, int(number[:18]))
     if is_gone:
         note(request, Subject.BOARD, "command taken back", on=device)
-        messages.success(request, "Taken back.")
+        messages.success(request, _("Taken back."))
     else:
-        messages.error(request, "The board has it already.")
+        messages.error(request, _("The board has it already."))
 
 
 @never_cache
@@ -113,6 +122,7 @@ def releases(request: HttpRequest) -> HttpResponse:
         {
             "release": row,
             "state": state_of(row),
+            "state_words": RELEASE_STATES[state_of(row)],
             "tally": counted.get(row.pk, Tally()),
             "covered": count_covered(row),
         }
@@ -127,14 +137,20 @@ def _steer(request: HttpRequest) -> None:
     if "withdraw" in request.POST:
         withdraw(release)
         note(request, Subject.FIRMWARE, "withdrawn", name=version)
-        messages.success(request, f"{version} is offered to nobody any more.")
+        messages.success(
+            request, _("%(version)s is offered to nobody any more.") % {"version": version}
+        )
         return
     form = ShareForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Write a share from 0 to 100.")
+        messages.error(request, _("Write a share from 0 to 100."))
         return
     before = release.share
     change_share(release, form.cleaned_data["share"])
     told = f"Share: {before} % → {release.share} %"
     note(request, Subject.FIRMWARE, "rolled out", name=version, details=told)
-    messages.success(request, f"{version} goes to {release.share} % of the boards.")
+    messages.success(
+        request,
+        _("%(version)s goes to %(share)s %% of the boards.")
+        % {"version": version, "share": release.share},
+    )

@@ -9,6 +9,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 
 ASKED = {
     Severity.INFO: "everything",
-    Severity.WARNING: "warnings and urgent ones",
-    Severity.CRITICAL: "urgent ones only",
+    Severity.WARNING: lazy("warnings and urgent ones"),
+    Severity.CRITICAL: lazy("urgent ones only"),
 }
 
 
@@ -44,7 +46,7 @@ def channel_list(request: HttpRequest) -> HttpResponse:
             "channel": channel,
             "asked": ASKED[Severity(channel.minimum_severity)],
             "sites": ", ".join(site.name for site in channel.sites.all()),
-            "reports": " and ".join(
+            "reports": _(" and ").join(
                 sorted(one.get_period_display().lower() for one in channel.reports.all())
             ),
             "is_browser": channel.kind == NotificationChannel.Kind.BROWSER,
@@ -74,7 +76,9 @@ def channel_add(request: HttpRequest, way: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         _save(form)
         note(request, Subject.CHANNEL, "added", name=channel.name, details=channel.url_shown)
-        messages.success(request, f"{channel.name} is added. Try it with the test button.")
+        messages.success(
+            request, _("%(name)s is added. Try it with the test button.") % {"name": channel.name}
+        )
         return redirect("web:channels")
     context = {"form": form, "way": WAYS[way]}
     return render(request, "web/alerts/channel.html", context)
@@ -92,7 +96,7 @@ def channel_edit(request: HttpRequest, channel_id: int) -> HttpResponse:
         _save(form)
         told = changes(before, words_of(channel, TOLD_OF_CHANNELS))
         note(request, Subject.CHANNEL, "changed", name=channel.name, details=told)
-        messages.success(request, f"{channel.name} is saved.")
+        messages.success(request, _("%(name)s is saved.") % {"name": channel.name})
         return redirect("web:channels")
     context = {"form": form, "channel": channel, "title": title}
     return render(request, "web/alerts/channel.html", context)
@@ -106,7 +110,7 @@ def channel_act(request: HttpRequest, channel_id: int) -> HttpResponse:
     if request.POST.get("do") == "delete":
         channel.delete()
         note(request, Subject.CHANNEL, "deleted", name=channel.name)
-        messages.success(request, f"{channel.name} is deleted.")
+        messages.success(request, _("%(name)s is deleted.") % {"name": channel.name})
     else:
         outcome = try_channel(channel, timezone.now())
         say = messages.error if outcome.error else messages.success

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -17,6 +17,7 @@ from wattkeep.api.payloads import iso
 from wattkeep.domain.instants import to_ms
 from wattkeep.history.consumption import corrections_touching, to_kwh
 from wattkeep.monitoring.models import MeterEvent
+from wattkeep.monitoring.wording import date_text, exact_text
 from wattkeep.web.energy_figures import (
     Compared,
     Figures,
@@ -50,7 +51,7 @@ from wattkeep.web.periods import (
     usual_bars,
     year_before,
 )
-from wattkeep.web.wording import NO_VALUE, exact_text
+from wattkeep.web.wording import NO_VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +66,8 @@ if TYPE_CHECKING:
     from wattkeep.web.energy_words import BarWords
 
 CORRECTIONS_SHOWN = 50
+# From here on the watt-hours are noise in a headline.
+LARGE_KWH = 100
 EVENT_WORDS = dict(MeterEvent.Kind.choices)
 
 
@@ -152,17 +155,17 @@ def _present(shown: Shown) -> tuple[str, str] | None:
     words = PRESENT.get(shown.period.kind)
     if words is None or shown.period.first <= shown.today <= shown.period.last:
         return None
-    return words, shown.address(period=period_of(shown.period.kind, shown.today))
+    return str(words), shown.address(period=period_of(shown.period.kind, shown.today))
 
 
 def _comparisons(period: Any) -> list[tuple[str, str]]:
     if before(period) is None:
         return []
-    names = {Kind.DAY: "Day before", Kind.WEEK: "Week before", Kind.MONTH: "Month before",
-             Kind.YEAR: "Year before"}  # fmt: skip
-    choices = [("", "Nothing"), ("before", names.get(period.kind, "Days before"))]
+    names = {Kind.DAY: _("Day before"), Kind.WEEK: _("Week before"), Kind.MONTH: _("Month before"),
+             Kind.YEAR: _("Year before")}  # fmt: skip
+    choices = [("", _("Nothing")), ("before", names.get(period.kind, _("Days before")))]
     if period.kind is not Kind.YEAR and year_before(period):
-        choices.append(("year", "A year before"))
+        choices.append(("year", _("A year before")))
     return choices
 
 
@@ -207,6 +210,12 @@ def _energies(figures: Figures, place: int) -> list[Energy]:
 def kwh_text(energy: Energy | None) -> str:
     """Return an amount as every table, sign and sentence of the page writes it."""
     return NO_VALUE if energy is None else exact_text(to_kwh(energy.total_mwh), 3)
+
+
+def headline_text(energy: Energy) -> str:
+    """Return an amount as it stands in large letters; the table below has all its digits."""
+    kwh = to_kwh(energy.total_mwh)
+    return exact_text(kwh, 1 if kwh >= LARGE_KWH else 3)
 
 
 def kwh_text_of(mwh: int) -> str:
@@ -285,8 +294,10 @@ def _total_url(scope: Scope) -> str:
 
 def _part_name(part: Part) -> str:
     if part.device is None:
-        return "Other devices"
-    return f"{part.device.name}, the rest" if part.is_rest else part.device.name
+        return _("Other devices")
+    return (
+        _("%(name)s, the rest") % {"name": part.device.name} if part.is_rest else part.device.name
+    )
 
 
 def _curve(part: Part, owned: Sequence[Device]) -> int:
@@ -327,6 +338,7 @@ def _summary(shown: Shown, figures: Figures, rows: Sequence[dict[str, Any]]) -> 
     greatest = max(rows, key=lambda row: row["total"].total_mwh if row["total"] else 0)
     return {
         "total": kwh_text(total),
+        "headline": headline_text(total),
         "cost": cost_text(total.total_mwh, shown.scope.site),
         "has_cost": bool(cost_text(0, shown.scope.site)),
         "estimated": kwh_text_of(total.estimated_mwh),
@@ -348,13 +360,20 @@ def _compared_text(shown: Shown, figures: Figures, compared: Compared) -> tuple[
     """Return how the period compares with the other one: the word that counts, and the rest."""
     title = period_title(compared.period)
     if compared.since is None:
-        return "", f"Nothing was measured in {title}."
-    point = " up to the same point" if compared.is_so_far else ""
-    other = f"{kwh_text(compared.total)} kWh in {title}{point}"
+        return "", _("Nothing was measured in %(title)s.") % {"title": title}
+    point = _(" up to the same point") if compared.is_so_far else ""
+    other = _("%(kwh)s kWh in %(title)s%(point)s") % {
+        "kwh": kwh_text(compared.total),
+        "title": title,
+        "point": point,
+    }
     # Half a year beside a whole one has no percentage worth telling.
     if compared.since > compared.period.bounds(shown.zone)[0]:
         since = compared.since.astimezone(shown.zone)
-        return "", f"{other}, where readings begin on {date_format(since, 'j F')}"
+        return "", _("%(other)s, where readings begin on %(day)s") % {
+            "other": other,
+            "day": date_text(since, "j F"),
+        }
     words = difference_text(figures.total.total_mwh, compared.total.total_mwh)
     joint = "as " if words == "as much" else "than "
     return words.capitalize(), f"{joint if words else ''}{other}"
@@ -375,9 +394,9 @@ def correction_row(one: Any, zone: Any) -> dict[str, Any]:
     return {
         "row": one,
         "device": one.device,
-        "what": "Left out" if kwh is None else f"Set to {kwh} kWh",
+        "what": _("Left out") if kwh is None else _("Set to %(kwh)s kWh") % {"kwh": kwh},
         "span": span_text(one.start, one.end, zone),
-        "author": one.author.get_username() if one.author else "somebody who is gone",
+        "author": one.author.get_username() if one.author else _("somebody who is gone"),
     }
 
 
@@ -395,6 +414,6 @@ def _nothing(shown: Shown, figures: Figures) -> dict[str, Any] | None:
     period = period_of(kind, day)
     return {
         "is_before": is_before,
-        "day": date_format(day, "j F Y"),
+        "day": date_text(day, "j F Y"),
         "address": shown.address(period=period, by=usual_bars(period)),
     }

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -88,7 +89,7 @@ def energy_undo(request: HttpRequest, correction_id: int) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]  # login_required
     undo_correction(correction, user, timezone.now())
     note_correction(request, correction.device, correction, "undone")
-    messages.success(request, "The correction is undone: the figure is what it was before.")
+    messages.success(request, _("The correction is undone: the figure is what it was before."))
     return redirect(_back(request, reverse("web:energy")))
 
 

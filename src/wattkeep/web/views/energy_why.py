@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -21,12 +22,13 @@ from wattkeep.history.consumption import consumption, corrections_touching, used
 from wattkeep.history.quarters import NOTHING
 from wattkeep.history.why import why
 from wattkeep.monitoring.models import MeterEvent
+from wattkeep.monitoring.wording import exact_text
 from wattkeep.web.energy_figures import Scope, owned_devices, read_scope
 from wattkeep.web.energy_reasons import reasons_for
 from wattkeep.web.energy_words import bar_words, cost_text, instant_text, span_text
 from wattkeep.web.periods import DAYS_OF, INSIDE, MOST_BARS
 from wattkeep.web.views.energy import correction_row, kwh_text, kwh_text_of, why_address
-from wattkeep.web.wording import exact_text, number_text
+from wattkeep.web.wording import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,9 +119,9 @@ def _query(asked: Asked) -> str:
 def _kinds(total: Energy) -> list[tuple[str, str]]:
     """Return the figure's parts, where there is more than one."""
     kinds = [
-        ("measured", total.measured_mwh),
-        ("estimated", total.estimated_mwh),
-        ("corrected", total.corrected_mwh),
+        (_("measured"), total.measured_mwh),
+        (_("estimated"), total.estimated_mwh),
+        (_("corrected"), total.corrected_mwh),
     ]
     return [(name, kwh_text_of(mwh)) for name, mwh in kinds if mwh]
 
@@ -137,7 +139,7 @@ def _parts(asked: Asked) -> list[dict[str, Any]]:
         {
             "label": words[place].label,
             "text": kwh_text(total),
-            "kinds": [name for name, _ in _kinds(total) if name != "measured"],
+            "kinds": [row[0] for row in _kinds(total) if row[0] != _("measured")],
             "events": [KINDS[kind] for kind in found.events[place]],
             "why": why_address(asked.scope, edges[place], edges[place + 1], by),
         }

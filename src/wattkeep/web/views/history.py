@@ -12,7 +12,6 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -24,6 +23,7 @@ from wattkeep.api.spans import EARLIEST, LATEST, Span
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.history.reach import annotate, begin_of
 from wattkeep.history.series import NO_VALUES, UNITS, Series, series
+from wattkeep.monitoring.wording import date_text
 from wattkeep.web.wording import NO_VALUE, number_text
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def _span_text(shown: Shown) -> str:
     is_long = shown.span.length >= timedelta(days=2)
     end = shown.span.end - timedelta(milliseconds=1) if is_long else shown.span.end
     how = "j M Y" if is_long else "j M Y, H:i"
-    texts = [date_format(at.astimezone(shown.zone), how) for at in (shown.span.start, end)]
+    texts = [date_text(at.astimezone(shown.zone), how) for at in (shown.span.start, end)]
     if not is_long and texts[0].partition(",")[0] == texts[1].partition(",")[0]:
         texts[1] = texts[1].partition(", ")[2]
     return " – ".join(dict.fromkeys(texts))
@@ -346,9 +346,9 @@ def _table_rows(
 def _instant_text(at_ms: int, zone: ZoneInfo, step_ms: int | None) -> str:
     local = from_ms(at_ms).astimezone(zone)
     if step_ms and step_ms >= DAY_S * 1000 and not local.hour:
-        return date_format(local, "j M Y")
+        return date_text(local, "j M Y")
     has_seconds = step_ms is None or step_ms % 60_000
-    return date_format(local, "j M Y, H:i:s" if has_seconds else "j M Y, H:i")
+    return date_text(local, "j M Y, H:i:s" if has_seconds else "j M Y, H:i")
 
 
 def _envelope_text(values: Envelope, decimals: int) -> str:

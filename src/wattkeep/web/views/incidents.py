@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -13,6 +12,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -25,6 +25,8 @@ from wattkeep.api.audited import note_incident
 from wattkeep.monitoring.access import Principal, may, principal_of
 from wattkeep.monitoring.models import Role
 from wattkeep.web.alert_wording import facts, moment_text, show_incident, show_told
+from wattkeep.web.incident_curve import incident_curve
+from wattkeep.web.snoozes import SNOOZES, snooze_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from wattkeep.monitoring.models import Alert
 
 OPEN_SHOWN, PAST_SHOWN, UNDELIVERED_SHOWN = 100, 25, 10
-SNOOZES = ((1, "1 hour"), (4, "4 hours"), (24, "1 day"), (168, "1 week"))
 
 
 @never_cache
@@ -90,6 +91,7 @@ def incident(request: HttpRequest, alert_id: int) -> HttpResponse:
     context = {
         "one": show_incident(alert, now, may_act=may_act),
         "facts": facts(alert, now),
+        "curve": incident_curve(alert, now),
         "told": [show_told(row, zone) for row in told],
         "snoozes": SNOOZES,
         "now": now,
@@ -116,7 +118,7 @@ def undelivered_act(request: HttpRequest, notification_id: int) -> HttpResponse:
     if request.POST.get("do") == "dismiss":
         dismiss(row, timezone.now())
     elif retry(row, timezone.now()):
-        messages.success(request, f"Trying {row.channel.name} again.")
+        messages.success(request, _("Trying %(name)s again.") % {"name": row.channel.name})
     return redirect("web:alerts")
 
 
@@ -166,18 +168,19 @@ def _act(
     if deed == "acknowledge":
         acknowledge(alert, user, now)
         note_incident(request, alert, _deed("acknowledged", request, user))
-        return "Acknowledged: you get no more messages about it but that it is over."
+        return _("Acknowledged: you get no more messages about it but that it is over.")
     if deed.startswith("snooze"):
         # A button of the menu says it by itself: snooze-4.
-        hours = _hours(deed.partition("-")[2] or values.get("hours"))
-        until = now + timedelta(hours=hours)
+        asked = deed.partition("-")[2] or str(values.get("hours"))
+        zone = site_of(alert).zone
+        until = snooze_until(asked, now, zone)
         snooze(alert, user, until, now)
         note_incident(request, alert, _deed("snoozed", request, user))
-        return f"Snoozed until {moment_text(until, site_of(alert).zone)}."
+        return _("Snoozed until %(moment)s.") % {"moment": moment_text(until, zone)}
     if deed == "resolve":
         resolve(alert, user, now)
         note_incident(request, alert, _deed("resolved", request, user))
-        return "Resolved. It opens again only after it has been over."
+        return _("Resolved. It opens again only after it has been over.")
     raise Http404
 
 
@@ -185,11 +188,6 @@ def _deed(deed: str, request: HttpRequest, user: User) -> str:
     """Return what is written in the log; a message's link needs no log-in, and says for whom."""
     is_link = request.user.pk != user.pk
     return f"{deed} by a message's link to {user.get_username()}" if is_link else deed
-
-
-def _hours(text: object) -> int:
-    hours = _number(text)
-    return hours if hours in dict(SNOOZES) and hours is not None else SNOOZES[0][0]
 
 
 def _number(text: object) -> int | None:

@@ -8,7 +8,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -16,6 +15,7 @@ from wattkeep.api.access import devices_of
 from wattkeep.domain.insights import LEAST_DAYS
 from wattkeep.domain.voltage import NOMINALS_V
 from wattkeep.history.insights import gather_insights, voltage_report
+from wattkeep.monitoring.wording import date_text
 from wattkeep.web.insights_words import (
     always_on_words,
     excursion_rows,
@@ -59,7 +59,7 @@ def insights(request: HttpRequest) -> HttpResponse:
         "least_days": LEAST_DAYS,
         "blind": number_text(found.blind_w, 1),
         "always_on": found.floor and always_on_words(found.floor, found, device.site),
-        "month": date_format(today, "F Y"),
+        "month": date_text(today, "F Y"),
         "used": kwh_text(found.used_wh),
         "outlook": found.outlook and outlook_words(found.outlook, device.site),
         "week": week_rows(found.week) if found.complete_days else None,
@@ -111,7 +111,7 @@ def _report_words(report: VoltageReport, device: Device) -> dict[str, Any]:
 
 
 def _day_text(day: date) -> str:
-    return date_format(day, "D j M")
+    return date_text(day, "D j M")
 
 
 def _chosen(request: HttpRequest, owned: list[Device]) -> Device:

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -67,5 +68,5 @@ def link_revoke(request: HttpRequest, site_id: int, link_id: int) -> HttpRespons
     link = get_object_or_404(site.viewer_links.select_related("device"), pk=link_id)
     link.delete()
     note_link(request, link, "revoked")
-    messages.success(request, "The link is revoked: it opens nothing any more.")
+    messages.success(request, _("The link is revoked: it opens nothing any more."))
     return redirect("web:site_links", site.pk)

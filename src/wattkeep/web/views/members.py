@@ -14,6 +14,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -115,7 +116,7 @@ def invitation_withdraw(request: HttpRequest, site_id: int, invitation_id: int) 
     invitation.delete()
     name = invitation.addressee or "by link"
     note(request, Subject.MEMBER, "invitation withdrawn", on=site, name=f"{name} ({site})")
-    messages.success(request, "The invitation is withdrawn.")
+    messages.success(request, _("The invitation is withdrawn."))
     return redirect("web:site_members", site.pk)
 
 
@@ -159,7 +160,7 @@ def everything(request: HttpRequest) -> HttpResponse:
     if request.POST.get("do") == "show":
         request.session[SEES_ALL_UNTIL] = time.time() + SEES_ALL_FOR_S
         note(request, Subject.ADMIN, "began to look at everybody's sites")
-        messages.success(request, "For an hour you see everybody's sites. The log says so.")
+        messages.success(request, _("For an hour you see everybody's sites. The log says so."))
     else:
         request.session.pop(SEES_ALL_UNTIL, None)
         note(request, Subject.ADMIN, "stopped looking at everybody's sites")
@@ -172,26 +173,37 @@ def _invite(request: HttpRequest, site: Site, wanted: dict[str, Any]) -> None:
         site, wanted["role"], user, user_name=wanted["user_name"], email=wanted["email"]
     )
     name = invitation.addressee or "by link"
-    told = f"Role: {invitation.get_role_display()}"
+    told = _role_told(invitation.role)
     note(request, Subject.MEMBER, "invited", on=site, name=f"{name} ({site})", details=told)
     if not token:
-        messages.success(request, f"If there is an account {name}, the invitation waits there.")
+        told = _("If there is an account %(name)s, the invitation waits there.")
+        messages.success(request, told % {"name": name})
         return
     link = public(request, reverse("web:join", args=[token]))
     if wanted["email"] and settings.MAIL_IS_SET_UP and _mail(invitation, link):
-        messages.success(request, f"The invitation is on its way to {name}.")
+        told = _("The invitation is on its way to %(name)s.")
+        messages.success(request, told % {"name": name})
         return
     hold_secret(request, INVITATION_NAME, link)
 
 
+def _role_told(role: int) -> str:
+    """Return a line of the log, which is in English whoever reads it."""
+    return f"Role: {Role(role).name.capitalize()}"
+
+
 def _mail(invitation: SiteInvitation, link: str) -> bool:
-    text = (
-        f"{invitation.invited_by} invites you to look after “{invitation.site}” in Wattkeep "
-        f"({ROLE_WORDS[invitation.role]}).\n\nOpen this link within {INVITATION_LASTS.days} days "
-        f"and log in:\n{link}\n"
-    )
+    words = {
+        "name": invitation.invited_by,
+        "site": invitation.site,
+        "role": ROLE_WORDS[invitation.role],
+        "days": INVITATION_LASTS.days,
+    }
+    offer = _("%(name)s invites you to look after “%(site)s” in Wattkeep (%(role)s).") % words
+    way = _("Open this link within %(days)s days and log in:") % words
+    subject = _("Invitation to %(site)s") % words
     try:
-        send_mail(f"Invitation to {invitation.site}"[:150], text, None, [invitation.addressee])
+        send_mail(subject[:150], f"{offer}\n\n{way}\n{link}\n", None, [invitation.addressee])
     except OSError:  # every fault of smtplib is one: the link is shown instead
         return False
     return True
@@ -201,24 +213,28 @@ def _accept(request: HttpRequest, invitation: SiteInvitation) -> None:
     user: User = request.user  # type: ignore[assignment]  # login_required
     member = accept(invitation, user)
     if member is None:
-        messages.error(request, "This invitation is not good any more, or the site is yours.")
+        messages.error(request, _("This invitation is not good any more, or the site is yours."))
         return
-    told = f"Role: {member.get_role_display()}"
+    told = _role_told(member.role)
     name = f"{user} ({invitation.site})"
     note(request, Subject.MEMBER, "joined", on=invitation.site, name=name, details=told)
-    messages.success(request, f"You are a member of {invitation.site}.")
+    messages.success(request, _("You are a member of %(site)s.") % {"site": invitation.site})
 
 
 def _act_on_oneself(request: HttpRequest, member: SiteMember, deed: str) -> None:
     if deed == "leave":
         member.delete()
         note(request, Subject.MEMBER, "left", on=member.site, name=f"{member.user} ({member.site})")
-        messages.success(request, f"You left {member.site}.")
+        messages.success(request, _("You left %(site)s.") % {"site": member.site})
         return
     member.is_muted = deed == "mute"
     member.save(update_fields=["is_muted"])
-    words = "no messages" if member.is_muted else "messages again"
-    messages.success(request, f"You get {words} about {member.site}.")
+    words = (
+        _("You get no messages about %(site)s.")
+        if member.is_muted
+        else _("You get messages again about %(site)s.")
+    )
+    messages.success(request, words % {"site": member.site})
 
 
 def _act_on_member(request: HttpRequest, member: SiteMember, deed: str) -> None:
@@ -226,21 +242,22 @@ def _act_on_member(request: HttpRequest, member: SiteMember, deed: str) -> None:
     if deed == "remove":
         member.delete()
         note(request, Subject.MEMBER, "removed", on=site, name=name)
-        messages.success(request, f"{member.user} is no member any more.")
+        messages.success(request, _("%(name)s is no member any more.") % {"name": member.user})
     elif deed == "hand_over":
         if request.POST.get("confirm") != "yes":
-            messages.error(request, "Tick the box first: only the new owner can give it back.")
+            messages.error(request, _("Tick the box first: only the new owner can give it back."))
             return
         told = f"Owner: {site.owner} → {member.user}"
         hand_over(site, member)
         note(request, Subject.SITE, "handed over", on=site, details=told)
-        messages.success(request, f"{site} is {member.user}'s now; you stay as an editor.")
+        words = _("%(site)s is %(name)s's now; you stay as an editor.")
+        messages.success(request, words % {"site": site, "name": member.user})
     elif deed.isdecimal() and int(deed) in dict(GIVEN_ROLES):
-        told = f"Role: {member.get_role_display()}"
+        told = _role_told(member.role)
         member.role = int(deed)
         member.save(update_fields=["role"])
-        told = f"{told} → {member.get_role_display()}"
+        told = f"{told} → {Role(member.role).name.capitalize()}"
         note(request, Subject.MEMBER, "role changed", on=site, name=name, details=told)
-        messages.success(request, f"{member.user}: {member.get_role_display().lower()}.")
+        messages.success(request, f"{member.user}: {member.get_role_display()}.")
     else:
         raise Http404

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import F
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -49,7 +50,9 @@ def device_corrections(request: HttpRequest, device_id: int) -> HttpResponse:
                 form.add_error(None, str(error))
             else:
                 note_correction(request, device, correction, "set")
-                messages.success(request, "The figure is corrected. You can undo it at any time.")
+                messages.success(
+                    request, _("The figure is corrected. You can undo it at any time.")
+                )
                 return redirect("web:device_corrections", device.pk)
         corrections = Correction.objects.filter(device=device).annotate(kwh=F("energy_wh") / 1000)
         context = {
@@ -73,7 +76,7 @@ def correction_undo(request: HttpRequest, device_id: int, correction_id: int) ->
     user: User = request.user  # type: ignore[assignment]  # login_required
     undo_correction(correction, user, timezone.now())
     note_correction(request, device, correction, "undone")
-    messages.success(request, "The correction is undone.")
+    messages.success(request, _("The correction is undone."))
     return redirect("web:device_corrections", device.pk)
 
 
@@ -114,6 +117,6 @@ def device_delete(request: HttpRequest, device_id: int) -> HttpResponse:
             error = str(wrong)
         else:
             note(request, Subject.DEVICE, "deleted", on=device)
-            messages.success(request, f"{device.name} is deleted.")
+            messages.success(request, _("%(name)s is deleted.") % {"name": device.name})
             return redirect("web:devices")
     return render(request, "web/device_delete.html", {"device": device, "error": error})

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_safe
 
 from wattkeep.api.access import shown_devices
 from wattkeep.api.overview import overview_payload
-from wattkeep.web.wording import change_text
+from wattkeep.monitoring.wording import date_text
+from wattkeep.web.wording import change_text, than_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,14 +55,17 @@ def site_context(site: Site, devices: Sequence[Device], now: datetime) -> dict[s
     has_tree = any(row["parent"] for row in rows)
     before_end = datetime.fromisoformat(payload["before_end"]).astimezone(site.zone)
     by = before_end - timedelta(minutes=1)
+    by_day = date_text(by, "j M")
+    change = change_text(payload["month"], payload["month_before"])
     return {
         "site": site,
         "payload": payload,
         "lines": [_line(row, most, is_rest=is_rest) for row, is_rest in _in_order(rows)],
         "online": sum(row["is_online"] for row in rows),
         "missing": sum(row["parent"] is None and not row["is_online"] for row in rows),
-        "by": f"{by.day} {by:%b}",
-        "change": change_text(payload["month"], payload["month_before"]),
+        "by": by_day,
+        "change": change,
+        "than": than_text(change, by_day),
         "has_search": len(rows) >= SEARCH_FROM,
         "has_sort": len(rows) >= SORT_FROM,
         "has_tree": has_tree,
@@ -70,7 +74,8 @@ def site_context(site: Site, devices: Sequence[Device], now: datetime) -> dict[s
 
 def _site_asked_for(sites: Sequence[Site], number: str | None) -> Site:
     if number is None:
-        return sites[0]
+        # The one that is there longest, as on the energy page.
+        return min(sites, key=lambda site: site.pk)
     found = next((site for site in sites if str(site.pk) == number), None)
     if found is None:
         raise Http404

@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
@@ -80,7 +81,7 @@ def report_send(request: HttpRequest) -> HttpResponse:
     channel = get_object_or_404(own, pk=int(chosen) if chosen.isdecimal() else 0)
     span = _span(request.POST, _sites(request))
     queue_report(channel, span, timezone.now())
-    messages.success(request, f"The report is on its way: {channel.name}.")
+    messages.success(request, _("The report is on its way: %(name)s.") % {"name": channel.name})
     return redirect(f"{reverse('web:report')}?period={span.period}&start={span.start}")
 
 

@@ -9,12 +9,16 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from wattkeep.alerts.incidents import retire
 from wattkeep.alerts.preview import RECOVERY_SHARE, preview, propose
 from wattkeep.alerts.rules import READING_METRICS, Metric, rules_of
+from wattkeep.alerts.wording import rule_name
 from wattkeep.api.access import devices_of, require, sites_of, sites_to_change
 from wattkeep.api.alert_views import preview_payload
 from wattkeep.api.audited import note_rule, place_of
@@ -35,11 +39,13 @@ if TYPE_CHECKING:
 
     from wattkeep.monitoring.models import Device
 
-NO_PROPOSAL = "There is no limit to suggest: that takes a week of readings of this kind."
+NO_PROPOSAL = lazy("There is no limit to suggest: that takes a week of readings of this kind.")
 # Fields that share a line with the next one of them.
 NARROW = (
     "comparison", "threshold", "recovery_threshold", "recovery_hold_s", "quiet_from", "quiet_until",
 )  # fmt: skip
+# So many places are shown with all their rules at once: a site with one device.
+GROUPS_OPEN = 2
 TRIED_METRICS = {*READING_METRICS, Metric.OFFLINE}
 
 
@@ -53,10 +59,21 @@ def rule_list(request: HttpRequest) -> HttpResponse:
     groups, changed = [], sites_to_change(request)
     for place, members in groupby(rules, key=lambda rule: rule.device or rule.site):
         is_ours = getattr(place, "site_id", getattr(place, "pk", None)) in changed
-        groups.append((place, is_ours, [_shown(rule) for rule in members]))
-    has_devices = devices_of(request, Role.EDITOR).exists()
-    context = {"groups": groups, "has_devices": has_devices}
+        rows = [_shown(rule) for rule in members]
+        groups.append((place, is_ours, rows, _count_words(rows)))
+    context = {
+        "groups": groups,
+        "is_short": len(groups) <= GROUPS_OPEN,
+        "has_devices": devices_of(request, Role.EDITOR).exists(),
+    }
     return render(request, "web/alerts/rules.html", context)
+
+
+def _count_words(rows: list[dict[str, Any]]) -> str:
+    """Return how many rules there are, and how many of them are off."""
+    off = sum(not row["rule"].is_enabled for row in rows)
+    words = ngettext("%(count)s rule", "%(count)s rules", len(rows)) % {"count": len(rows)}
+    return words + (_(", %(count)s off") % {"count": off} if off else "")
 
 
 @never_cache
@@ -85,14 +102,17 @@ def rule_switch(request: HttpRequest, rule_id: int) -> HttpResponse:
         retire(rule, timezone.now())
         rule.delete()
         note_rule(request, rule, "deleted")
-        messages.success(request, f"{rule.name} is deleted; its incidents stay.")
+        messages.success(
+            request, _("%(name)s is deleted; its incidents stay.") % {"name": rule_name(rule)}
+        )
     elif deed in {"on", "off"}:
         rule.is_enabled = deed == "on"
         rule.save()
         if not rule.is_enabled:
             retire(rule, timezone.now())
         note_rule(request, rule, f"switched {deed}")
-        messages.success(request, f"{rule.name} is {deed}.")
+        words = _("%(name)s is on.") if rule.is_enabled else _("%(name)s is off.")
+        messages.success(request, words % {"name": rule_name(rule)})
     return redirect("web:rules")
 
 
@@ -108,7 +128,7 @@ def _edit(request: HttpRequest, rule: AlertRule) -> HttpResponse:
     if not devices:
         return redirect("web:rules")
     sites = sites_of(request, Role.EDITOR)
-    title, is_new = rule.name, not rule.pk
+    title, is_new = rule_name(rule), not rule.pk
     before = {} if is_new else words_of(rule)
     initial = {"place": f"device-{request.GET.get('device', devices[0].pk)}"} if is_new else {}
     data: QueryDict | None = request.POST or None
@@ -116,7 +136,7 @@ def _edit(request: HttpRequest, rule: AlertRule) -> HttpResponse:
     note = ""
     if deed == "propose":
         data = _with_proposal(request.POST, devices)
-        note = NO_PROPOSAL if data is None else ""
+        note = str(NO_PROPOSAL) if data is None else ""
         data = data or request.POST
     form = RuleForm(data, instance=rule, devices=devices, sites=sites, initial=initial)
     tried: dict[str, Any] = {}
@@ -130,7 +150,7 @@ def _edit(request: HttpRequest, rule: AlertRule) -> HttpResponse:
                 retire(ready, timezone.now())
             told = "" if is_new else changes(before, words_of(ready))
             note_rule(request, ready, "made" if is_new else "changed", told)
-            messages.success(request, f"{ready.name} is saved.")
+            messages.success(request, _("%(name)s is saved.") % {"name": rule_name(ready)})
             return redirect("web:rules")
     context = {
         "form": form,
@@ -147,10 +167,10 @@ def _edit(request: HttpRequest, rule: AlertRule) -> HttpResponse:
 def _try(rule: AlertRule, devices: list[Device]) -> dict[str, Any]:
     """Return what a rule would have done, in words."""
     if rule.metric not in TRIED_METRICS:
-        return {"text": "This kind of rule cannot be tried on what was measured.", "lines": []}
+        return {"text": _("This kind of rule cannot be tried on what was measured."), "lines": []}
     device = rule.device or next((one for one in devices if one.site_id == rule.site_id), None)
     if device is None:
-        return {"text": "This site has no device to try it on.", "lines": []}
+        return {"text": _("This site has no device to try it on."), "lines": []}
     found = preview(rule, device, timezone.now())
     return {
         "text": preview_payload(found)["text"],
@@ -189,6 +209,7 @@ def _shown(rule: AlertRule) -> dict[str, Any]:
     details = [recovery_sentence(rule), quiet_text(rule)]
     return {
         "rule": rule,
+        "name": rule_name(rule),
         "sentence": rule_sentence(rule),
         "details": " · ".join(filter(None, details)),
         "tone": TONES[Severity(rule.severity)],

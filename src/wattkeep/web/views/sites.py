@@ -20,7 +20,7 @@ from wattkeep.ledger.disk import disk_state
 from wattkeep.ledger.forecast import DAYS_A_YEAR, USUAL_CHOICES, measure_database, measure_devices
 from wattkeep.monitoring.accounts import create_home
 from wattkeep.monitoring.audit import Subject, changes, note, words_of
-from wattkeep.monitoring.models import Role, Site
+from wattkeep.monitoring.models import PersonLanguage, Role, Site
 from wattkeep.web.site_forms import SiteForm
 from wattkeep.web.wording import size_text
 
@@ -51,6 +51,9 @@ def settings(request: HttpRequest) -> HttpResponse:
         "sites": sites_of(request, Role.EDITOR),
         "time_zones": time_zone_names(),
         "languages": django_settings.LANGUAGES,
+        "chosen_language": PersonLanguage.objects.filter(pk=request.user.pk, is_chosen=True)
+        .values_list("language", flat=True)
+        .first(),
     }
     return render(request, "web/settings.html", context)
 
