@@ -157,9 +157,9 @@ class Showroom:
             settle()
         page.wait_for_function(DRAWN)
 
-    def cookie(self, user: str) -> str:
-        """Return the header of somebody who is logged in."""
-        return "; ".join(f"{one['name']}={one['value']}" for one in self._login(user)["cookies"])
+    def cookies(self, user: str) -> Any:
+        """Return what a browser keeps of somebody who is logged in."""
+        return self._login(user)["cookies"]
 
     def close(self) -> None:
         """End the meters and the servers."""

@@ -28,7 +28,9 @@ export class Chosen {
     const why = new URL(first.why, location.href);
     why.searchParams.set("end", last.end);
     find(this.root, "why").href = why.pathname + why.search;
-    find(this.root, "correct").href = `${this.data.correct_url}&${span}&next=${encodeURIComponent(this.address())}`;
+    // Who may only look has no such link.
+    const correct = find(this.root, "correct");
+    if (correct) correct.href = `${this.data.correct_url}&${span}&next=${encodeURIComponent(this.address())}`;
     if (chosen.first === chosen.last) this.#say(first.text, first);
     else await this.#ask(span, chosen);
   }

@@ -43,6 +43,7 @@ def test_sub_meter_is_placed_and_what_is_left_is_shown(page, server):
 
     page.get_by_label("Behind", exact=True).select_option(label="Whole house")
     page.get_by_role("button", name="Save").first.click()
+    page.wait_for_url(f"**{oven.page}")
     page.goto("/")
 
     rest = page.locator(f"[data-rest='{house.id}']")
@@ -57,6 +58,7 @@ def test_sub_meter_that_shows_more_than_its_parent_is_named(page, server):
     page.goto(f"{oven.page}edit/")
     page.get_by_label("Behind", exact=True).select_option(label="Less")
     page.get_by_role("button", name="Save").first.click()
+    page.wait_for_url(f"**{oven.page}")
 
     page.goto(f"{house.page}check/")
 

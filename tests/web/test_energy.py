@@ -1,5 +1,6 @@
 """The energy page, what is behind its figures, and setting them right."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -163,6 +164,16 @@ def test_other_period_stands_beside(as_owner, device):
     assert "100 % more</span> than 12.000 kWh in Mon 5 Jan 2026" in text
     assert [bar["compared_text"] for bar in chart(text)["bars"]] == ["0.500"] * 24
     assert table(text)[1][:3] == ["00:00 – 01:00", "1.000", "0.500"]
+
+
+def test_comparison_is_told_in_the_page_s_language(as_owner, device):
+    store_hours(device, 24)
+    store_hours(device, 24, kw=1.2, start=MIDNIGHT + 24 * HOUR, first_kwh=114.4)
+    as_owner.cookies["django_language"] = "de"
+
+    text = page(as_owner, span="day", date="2026-01-06", compare="before")
+
+    assert re.search(r"mehr</span> als [\d,]+ kWh", text)
 
 
 def test_repeated_hour_is_not_compared_with_another_one(as_owner, device):

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from wattkeep.ledger.corrections import Wish, set_correction
 from wattkeep.monitoring.devices import create_device
-from wattkeep.monitoring.models import Correction
+from wattkeep.monitoring.models import Correction, Role, SiteMember
 from web.energy_pages import HOUR, MIDNIGHT, QUARTER, day, page, store_hours, table, why
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +105,25 @@ def test_nobody_is_led_to_another_site(as_owner, device):
     )
 
     assert answer.redirect_chain == [("/energy/", 302)]
+
+
+def test_who_may_only_look_is_offered_nothing_they_may_not_do(
+    as_owner, as_stranger, stranger, owner, device
+):
+    store_hours(device, 3)
+    set_correction(device, Wish(MIDNIGHT, MIDNIGHT + HOUR, 5.0, "Mine"), owner, datetime.now(UTC))
+    SiteMember.objects.create(site=device.site, user=stranger, role=Role.VIEWER)
+    span = (MIDNIGHT, MIDNIGHT + HOUR)
+    offers = (reverse("web:energy_correct"), "/undo/", "data-correct", "correct them")
+
+    for address in (page, why):
+        query = (device, *span) if address is why else ()
+        more = {} if address is why else day(device=device.pk)
+        shown = {who: address(who, *query, **more) for who in (as_owner, as_stranger)}
+        assert "Mine" in shown[as_stranger]
+        assert [one for one in offers if f'href="{one}' in shown[as_stranger]] == []
+        assert [one for one in offers[1:] if one in shown[as_stranger]] == []
+        assert "/undo/" in shown[as_owner]
 
 
 def test_strangers_see_and_change_nothing(as_stranger, stranger, owner, device):

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from wattkeep.api.access import devices_of
 from wattkeep.api.payloads import iso
 from wattkeep.domain.instants import to_ms
 from wattkeep.history.consumption import corrections_touching, to_kwh
-from wattkeep.monitoring.models import MeterEvent
+from wattkeep.monitoring.models import MeterEvent, Role
 from wattkeep.monitoring.wording import date_text, exact_text
 from wattkeep.web.energy_figures import (
     Compared,
@@ -96,8 +97,15 @@ def energy(request: HttpRequest) -> HttpResponse:
         "made": take_correction(request, [device.pk for device in owned]),
         "nothing": _nothing(shown, figures),
         "chart": _chart(shown, figures, rows, owned),
+        "may_correct": may_correct(request, shown.scope),
     }
     return render(request, "web/energy.html", context)
+
+
+def may_correct(request: HttpRequest, scope: Scope) -> bool:
+    """Tell whether who looks may also correct what each device of a scope has used."""
+    allowed = devices_of(request, Role.EDITOR).values_list("pk", flat=True)
+    return {device.pk for device in scope.reporting} <= set(allowed)
 
 
 # -- ways to other views --------------------------------------------------------------------------
@@ -375,8 +383,10 @@ def _compared_text(shown: Shown, figures: Figures, compared: Compared) -> tuple[
             "day": date_text(since, "j F"),
         }
     words = difference_text(figures.total.total_mwh, compared.total.total_mwh)
-    joint = "as " if words == "as much" else "than "
-    return words.capitalize(), f"{joint if words else ''}{other}"
+    if not words:
+        return "", other
+    joint = _("as %(other)s") if words == _("as much") else _("than %(other)s")
+    return words.capitalize(), joint % {"other": other}
 
 
 def _corrections(shown: Shown, figures: Figures) -> list[dict[str, Any]]:

@@ -27,7 +27,13 @@ from wattkeep.web.energy_figures import Scope, owned_devices, read_scope
 from wattkeep.web.energy_reasons import reasons_for
 from wattkeep.web.energy_words import bar_words, cost_text, instant_text, span_text
 from wattkeep.web.periods import DAYS_OF, INSIDE, MOST_BARS
-from wattkeep.web.views.energy import correction_row, kwh_text, kwh_text_of, why_address
+from wattkeep.web.views.energy import (
+    correction_row,
+    kwh_text,
+    kwh_text_of,
+    may_correct,
+    why_address,
+)
 from wattkeep.web.wording import number_text
 
 if TYPE_CHECKING:
@@ -87,6 +93,7 @@ def energy_why(request: HttpRequest) -> HttpResponse:
         "kinds": _kinds(total),
         "parts": _parts(asked),
         "correct": f"{reverse('web:energy_correct')}?{_query(asked)}",
+        "may_correct": may_correct(request, scope),
         **(_of_device(asked, scope.device, total) if scope.device else _of_site(asked, used)),
     }
     return render(request, "web/energy_why.html", context)
