@@ -21,6 +21,8 @@ STEP_S = 10
 BATCH_KWH = 10
 FIRST = 160_000
 COUNTERS_FROM = FIRST - 100
+# More than a device sends in one load.
+BATCHES_A_LOAD = 200
 # Few enough that each posts every second: what a server remembers of a device stays warm.
 TRICKLE_DEVICES = 100
 SCRIPT = Path(__file__).with_name("post.lua")
@@ -105,7 +107,8 @@ def _rests(readings: int) -> list[str]:
 class Sender:
     """Posts one kind of body to one server; no two requests carry the same reading."""
 
-    # Batches are stamped from here on, in 10,000 s: long past, so never too far ahead.
+    # Batches are stamped from here on, in 10,000 s: long past, and after each load of the run
+    # still so. Who stores nothing of the future would else be quickest by far.
     _first = FIRST
 
     def __init__(self, url: str, kind: Kind, devices: list[str], folder: Path) -> None:
@@ -123,7 +126,7 @@ class Sender:
         command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]
         command += ["--timeout", "20s", "-s", str(SCRIPT), self._url, "--"]
         command += [str(self._folder), str(Sender._first), str(Sender._first - COUNTERS_FROM)]
-        Sender._first += 1_000
+        Sender._first += BATCHES_A_LOAD
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         saw = json.loads(done.stdout.rpartition("RESULT ")[2])
         kept = saw["requests"] - saw["refused"]

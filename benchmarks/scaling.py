@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,10 +26,13 @@ from typing import TYPE_CHECKING
 from contestants import SINGLE_DEVICES, OursOnPostgres, free_port
 from loads import Sender, json_kind
 from machine import describe_machine, is_memory
+from narrowing import can_narrow, narrowed
 from processes import answers, cpu_s, wait_until
 from report import put_into_readme
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from loads import Result
     from processes import Process
 
@@ -51,12 +55,18 @@ class Shape:
     name: str
     processes: int
     has_nginx: bool = False
+    # How much of a core each server process may have.
+    share: float | None = None
 
 
+# So much that two of them, the database and the sender have the cores they ask for, on two cores.
+SHARE = 0.25
 SHAPES = (
     Shape("1 process", 1),
     Shape("2 processes", 2),
     Shape("2 behind nginx", 2, has_nginx=True),
+    Shape(f"1 process with {SHARE:.0%} of a core", 1, share=SHARE),
+    Shape(f"2 processes with {SHARE:.0%} of a core each", 2, share=SHARE),
 )
 
 
@@ -129,6 +139,13 @@ class Fleet(OursOnPostgres):
         wait_until(lambda: answers(self.url + "/healthz"), "nginx", process)
         return process
 
+    def held_back(self) -> AbstractContextManager[None]:
+        """Keep each server process to its share of a core."""
+        if self._shape.share is None:
+            return nullcontext()
+        # The first one watches over the others.
+        return narrowed(self._kinds["servers"].pids()[1:], self._shape.share)
+
     def post_as_boards(self, keys: Path, seconds: float) -> int:
         """Post as firmware does, each board every ten seconds; return how many were answered."""
         command = [sys.executable, "-m", "wattkeep", "sim", "fleet", "--url", self.url, "--json"]
@@ -161,7 +178,8 @@ def measure(shape: Shape, folder: Path, connections: int, seconds: float) -> Mea
         sender.saturate(connections, WARM_UP_S)
         time.sleep(1)
         stored, before = fleet.count(), fleet.cpu_s()
-        result = sender.saturate(connections, seconds)
+        with fleet.held_back():
+            result = sender.saturate(connections, seconds)
         after = fleet.cpu_s()
         newly = fleet.count() - stored
         is_exact = 0 <= newly - result.acknowledged <= connections + result.errors
@@ -247,6 +265,15 @@ def table(rows: list[Measured]) -> str:
             f" {two.result.readings_per_s / one.result.readings_per_s:.2f} ×."
         ),
     ]
+    held = [row.result.readings_per_s for row in rows if row.shape.share is not None]
+    if held:
+        lines += [
+            "",
+            (
+                f"With {SHARE:.0%} of a core for each server process, so that nothing else is short of"
+                f" cores, two take {held[1] / held[0]:.2f} × one."
+            ),
+        ]
     return "\n".join(lines)
 
 
@@ -270,6 +297,9 @@ def main() -> None:
         for number, shape in enumerate(SHAPES):
             if shape.has_nginx and NGINX is None:
                 print("nginx is not installed; left out.")
+                continue
+            if shape.share is not None and not can_narrow():
+                print(f"{shape.name}: left out, processes cannot be held back here.")
                 continue
             folder = Path(name) / str(number)
             folder.mkdir()

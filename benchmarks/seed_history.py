@@ -48,12 +48,13 @@ def main() -> None:
 
 
 def _device_and_session() -> tuple[int, str]:
+    from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.auth.models import User
-    from django.contrib.sessions.backends.db import SessionStore
 
     from wattkeep.monitoring.accounts import create_account
     from wattkeep.monitoring.devices import create_device
+    from wattkeep.monitoring.sessions import SessionStore
 
     user = User.objects.filter(username=NAME).first()
     if user is None:
@@ -61,7 +62,7 @@ def _device_and_session() -> tuple[int, str]:
         create_device(user, "House")
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
     return user.devices.get().pk, str(session.session_key)
