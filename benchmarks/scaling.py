@@ -270,8 +270,8 @@ def table(rows: list[Measured]) -> str:
         lines += [
             "",
             (
-                f"With {SHARE:.0%} of a core for each server process, so that nothing else is short of"
-                f" cores, two take {held[1] / held[0]:.2f} × one."
+                f"With {SHARE:.0%} of a core for each server process, so that nothing else is short"
+                f" of cores, two take {held[1] / held[0]:.2f} × one."
             ),
         ]
     return "\n".join(lines)
