@@ -27,7 +27,8 @@ INSERT = (
     " energy, frequency, power_factor) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_IF_NEW = INSERT + " ON CONFLICT DO NOTHING"
-ROWS_A_STATEMENT = 100
+# Eight values a row, and SQLite takes 32,766 in one statement.
+ROWS_A_STATEMENT = (1000, 100)
 NOTE_CONTACT = (
     "INSERT INTO monitoring_deviceboot (device_id, boot, last_seq, ahead, first_seen, last_seen,"
     " firmware) VALUES (?1, '', 0, '', ?2, ?2, '') ON CONFLICT (device_id, boot)"
@@ -63,6 +64,11 @@ def _insert_of(count: int) -> str:
     loop: one for a whole group, not one a row.
     """
     return INSERT + ", (?, ?, ?, ?, ?, ?, ?, ?)" * (count - 1)
+
+
+def _rows_at_once(waiting: int) -> int:
+    """Return how many of the rows that wait go into one statement: few kinds of it are kept."""
+    return next((most for most in ROWS_A_STATEMENT if waiting >= most), waiting)
 
 
 class SqliteStore(Store):
@@ -115,7 +121,7 @@ class SqliteStore(Store):
                 uri=True,
                 isolation_level=None,
                 check_same_thread=False,
-                cached_statements=2 * ROWS_A_STATEMENT,
+                cached_statements=2 * ROWS_A_STATEMENT[-1],
             )
             db.execute(f"PRAGMA busy_timeout={self._busy_timeout_ms}")
             db.execute("PRAGMA journal_mode=WAL")
@@ -128,16 +134,19 @@ class SqliteStore(Store):
         stored: list[Reading | None] = []
         free = FreeInstants()
         are_all_new = True
-        for start in range(0, len(readings), ROWS_A_STATEMENT):
-            rows = readings[start : start + ROWS_A_STATEMENT]
+        start = 0
+        while start < len(readings):
+            end = start + _rows_at_once(len(readings) - start)
+            rows = readings[start:end]
             try:
                 self._db.execute(_insert_of(len(rows)), tuple(chain.from_iterable(rows)))
             except sqlite3.IntegrityError:
                 # One was not new, and nothing of this statement is there.
                 are_all_new = False
-                stored += self._insert_each(rows, stamped[start : start + len(rows)], free)
+                stored += self._insert_each(rows, stamped[start:end], free)
             else:
                 stored += rows
+            start = end
         return None if are_all_new else stored
 
     def _insert_each(
