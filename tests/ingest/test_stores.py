@@ -3,6 +3,7 @@
 import random
 import shutil
 import sqlite3
+import time
 
 import psycopg
 import pytest
@@ -360,6 +361,23 @@ def test_a_plain_group_on_a_connection_that_was_lost_is_stored(database, postgre
 
     assert stored == [Stored([reading(T + 1)], 0, T + 1)]
     assert len(database.readings()) == 2
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_plain_group_is_stored_after_its_statements_were_let_go(database):
+    # psycopg lets go of every prepared statement of a connection on which something was undone.
+    now_ms = int(time.time() * 1000)
+    old = [reading(T + n, device_id=2) for n in range(3000)]
+    database.store.commit([told(*old)], [])
+    for seq in range(1, 9):
+        database.store.commit([numbered(seq, at_ms=now_ms)], [])
+    for n in range(2):
+        database.store.commit([stamped(reading(now_ms + n, device_id=3))], [])
+    assert database.store.commit([told(*old)], [])[0].duplicates == 3000
+
+    stored = database.store.commit([stamped(reading(now_ms + 2, device_id=3))], [])
+
+    assert stored == [Stored([reading(now_ms + 2, device_id=3)], 0, now_ms + 2)]
 
 
 def test_readings_and_contacts_of_many_devices_go_together(database):

@@ -81,13 +81,19 @@ def insert_plain(
         name = b"wattkeep_readings_contacts"
         parameters += _arrays(contacts, _CONTACT_TYPES)
     formats = [pq.Format.BINARY] * len(parameters)
-    if is_prepared:
-        result = connection.exec_prepared(name, parameters, formats)
-    else:
-        statement = _STATEMENTS[name].encode()
-        result = connection.exec_params(statement, parameters, _types(name), formats)
+
+    def run() -> PGresult:
+        if is_prepared:
+            return connection.exec_prepared(name, parameters, formats)
+        return connection.exec_params(_STATEMENTS[name].encode(), parameters, _types(name), formats)
+
     try:
-        _check(connection, result)
+        try:
+            _check(connection, run())
+        except errors.InvalidSqlStatementName:
+            # psycopg lets go of all that is prepared, ours as well, wherever something was undone.
+            prepare_plain(connection)
+            _check(connection, run())
     except errors.UniqueViolation:
         return False
     return True
