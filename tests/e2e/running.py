@@ -57,6 +57,7 @@ class Running:
     def __init__(self, data_dir: Path):
         self.data_dir = data_dir
         self.log = data_dir.with_suffix(".log")
+        self._hand = None
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         with self.log.open("w") as log:
@@ -77,19 +78,39 @@ class Running:
         return next(filter(None, map(CODE.search, self._process.stdout)))[1]
 
     def add_user(self, name):
-        self._run("user", "add", name, "--password-stdin", stdin=f"{PASSWORD}\n")
+        self._ask(user=name, password=PASSWORD)
 
     def add_device(self, name, user):
-        key = self._run("device", "add", name, "--user", user).splitlines()[-1]
-        rows = json.loads(self._run("device", "list", "--json"))
-        return Device(self.address, max(row["id"] for row in rows), key)
+        return Device(self.address, **self._ask(user=user, device=name))
 
     def list_users(self):
         return self._run("user", "list", "--json")
 
     def stop(self):
+        if self._hand is not None:
+            self._hand.communicate(timeout=30)
         self._process.terminate()
         self._process.communicate(timeout=30)
+
+    def _ask(self, **asked):
+        """Have users and devices made; return what is told of them."""
+        if self._hand is None:
+            self._hand = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("hand.py"))],
+                env={
+                    **self._environment(),
+                    "DJANGO_SETTINGS_MODULE": "wattkeep.settings",
+                    "WATTKEEP_DATA_DIR": str(self.data_dir),
+                },
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        self._hand.stdin.write(json.dumps(asked) + "\n")
+        self._hand.stdin.flush()
+        answer = self._hand.stdout.readline()
+        assert answer, "what makes users and devices has ended; its error is above"
+        return json.loads(answer)
 
     def _command(self, *words):
         return [sys.executable, "-m", "wattkeep", *words, "--data-dir", str(self.data_dir)]
