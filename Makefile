@@ -7,8 +7,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Many tests wait for others: one more worker than cores, and never many.
-WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -lt 4 ] && echo $$((n + 1)) || echo 4)
+# Many tests wait for others: two more workers than cores, and never many.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -lt 3 ] && echo $$((n + 2)) || echo 4)
 NODE_OK = node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])\.'
 
 .PHONY: help setup demo run test test-postgresql lint audit chaos chaos-fleet fuzz bench clean screenshots lighthouse frontend requirements
@@ -48,7 +48,7 @@ run: $(VENV)/product frontend  ## Run Wattkeep for real
 
 # The whole suite keeps a small machine so busy that a browser or a process may miss its time: what
 # failed beside the others is run once more, alone, and counts then.
-SUITE = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+SUITE = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20
 ALONE = { [ $$? -eq 1 ] || exit 1; echo "Failed beside others; once more, each alone:"; \
 	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --maxfail 3; }
 
