@@ -25,15 +25,17 @@ from wattkeep.monitoring.models import MeterEvent
 from wattkeep.monitoring.wording import exact_text
 from wattkeep.web.energy_figures import Scope, owned_devices, read_scope
 from wattkeep.web.energy_reasons import reasons_for
-from wattkeep.web.energy_words import bar_words, cost_text, instant_text, span_text
-from wattkeep.web.periods import DAYS_OF, INSIDE, MOST_BARS
-from wattkeep.web.views.energy import (
+from wattkeep.web.energy_words import (
+    bar_words,
     correction_row,
+    cost_text,
+    instant_text,
     kwh_text,
     kwh_text_of,
-    may_correct,
-    why_address,
+    span_text,
 )
+from wattkeep.web.periods import DAYS_OF, INSIDE, MOST_BARS
+from wattkeep.web.views.energy import may_correct, why_address
 from wattkeep.web.wording import number_text
 
 if TYPE_CHECKING:
