@@ -1,4 +1,4 @@
-"""Pages as a person meets them: charts and tables, themes, small screens, keyboard, no script, no data."""
+"""Pages as a person meets them: charts, tables, themes, small screens, keyboard, no script."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -229,7 +229,7 @@ WITHOUT_READING = {
     "/": "Nothing received yet",
     "{page}": "Connect it",
     "{page}check/": "Nothing wrong so far, but not everything can be told yet.",
-    "{page}corrections/": "Say what some hours really used.",
+    "{page}corrections/": "Times are those of Asia/Kolkata.",
     "/energy/": "Connect Cellar, and its bars appear here within a minute.",
     "/history/": "Nothing was measured in this time",
     "/insights/": "This takes 3 full days. There are 0 so far.",
@@ -254,6 +254,10 @@ def test_empty_pages_say_what_to_do_next(open_page, server):
     page.get_by_role("button", name="Add device").click()
     page.wait_for_url("**/key/")
     own = page.url.removeprefix(server.address).removesuffix("key/")
+    page.goto("/settings/")
+    page.get_by_label("Time zone").fill("Asia/Kolkata")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.get_by_text("Settings are saved.")).to_be_visible()
     for address, words in WITHOUT_READING.items():
         page.goto(address.format(page=own))
         expect(page.get_by_text(words).first).to_be_visible()
@@ -263,3 +267,12 @@ def test_empty_pages_say_what_to_do_next(open_page, server):
     page.get_by_role("link", name="How to connect it").click()
 
     expect(page.get_by_role("heading", name="Connect it")).to_be_visible()
+
+
+def test_missing_page_leads_to_the_start(page, device, complaints):
+    complaints.forgive("404")
+    page.goto("/no/such/page/")
+
+    page.get_by_role("link", name="Go to the start page").click()
+
+    expect(page.get_by_role("heading", level=1, name="Home")).to_be_visible()

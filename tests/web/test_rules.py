@@ -183,7 +183,17 @@ def test_suggestion_needs_a_week(as_owner, body):
     assert answer.context["form"]["threshold"].value() == "1800"
 
 
-TIMES = {"30": 30, "30 s": 30, "10 min": 600, "1.5h": 5400, "1 day 2 h": 93_600, "": 0}
+TIMES = {
+    "30": 30,
+    "30 s": 30,
+    "10 min": 600,
+    "1.5h": 5400,
+    "1,5 h": 5400,
+    "1 h, 30 min": 5400,
+    "1 day 2 h": 93_600,
+    "2 Tage 3 Std": 183_600,
+    "": 0,
+}
 
 
 @pytest.mark.parametrize(("text", "seconds"), TIMES.items(), ids=list(TIMES))
