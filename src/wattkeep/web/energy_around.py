@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from wattkeep.domain.instants import to_ms
 from wattkeep.history.consumption import corrections_touching
 from wattkeep.monitoring.wording import date_text
-from wattkeep.web.energy_figures import Scope
+from wattkeep.web.energy_figures import MOST_PARTS, Scope
 from wattkeep.web.energy_words import (
     PRESENT,
     correction_row,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from wattkeep.web.energy_figures import Compared, Figures, Shown
 
 CORRECTIONS_SHOWN = 50
+# The colour of what is put together.
+TOGETHER = MOST_PARTS + 1
 
 
 def part_name(part: Part) -> str:
@@ -42,11 +44,21 @@ def part_name(part: Part) -> str:
     )
 
 
-def curve_of(part: Part, owned: Sequence[Device]) -> int:
-    """Return a colour's number: a device's own wherever it is shown."""
-    if part.device is None:
-        return 8
-    return next(n for n, device in enumerate(owned) if device.pk == part.device.pk) % 8 + 1
+def curves_of(parts: Sequence[Part], owned: Sequence[Device]) -> list[int]:
+    """Return the numbers of the parts' colours: a device's own wherever it is shown.
+
+    No two parts share one; where two devices have the same, the later one takes what is left.
+    """
+    own = {device.pk: place % MOST_PARTS + 1 for place, device in enumerate(owned)}
+    devices = [part.device for part in parts if part.device]
+    free = list(range(1, MOST_PARTS + 1))
+    found = {}
+    for device in devices:
+        if own[device.pk] in free:
+            found[device.pk] = own[device.pk]
+            free.remove(own[device.pk])
+    found.update({device.pk: free.pop(0) for device in devices if device.pk not in found})
+    return [found[part.device.pk] if part.device else TOGETHER for part in parts]
 
 
 def make_legend(
@@ -56,16 +68,17 @@ def make_legend(
     owned: Sequence[Device],
 ) -> dict[str, Any]:
     """Return what each colour and each pattern of the bars means."""
+    parts = figures.stack.parts
     return {
         "parts": [
             {
                 "name": part_name(part),
-                "curve": curve_of(part, owned),
+                "curve": curve,
                 "text": kwh_text_of(part.total_mwh) or "0.000",
                 "address": part.device
                 and shown.address(scope=Scope(shown.scope.site, [part.device], part.device)),
             }
-            for part in figures.stack.parts
+            for part, curve in zip(parts, curves_of(parts, owned), strict=True)
         ],
         "has_estimated": any(row["is_estimated"] for row in rows),
         "has_corrected": any(row["is_corrected"] for row in rows),

@@ -18,7 +18,7 @@ from wattkeep.api.payloads import iso
 from wattkeep.history.consumption import to_kwh
 from wattkeep.monitoring.models import MeterEvent, Role
 from wattkeep.web.energy_around import (
-    curve_of,
+    curves_of,
     explain_nothing,
     list_corrections,
     make_legend,
@@ -234,7 +234,7 @@ def _chart(
     shown: Shown, figures: Figures, rows: Sequence[dict[str, Any]], owned: Sequence[Device]
 ) -> dict[str, Any]:
     """Return what the script draws: every text on it is written here, as in the table."""
-    compared = figures.compared
+    compared, parts = figures.compared, figures.stack.parts
     return {
         "bars": [
             {
@@ -257,13 +257,13 @@ def _chart(
         "parts": [
             {
                 "name": part_name(part),
-                "curve": curve_of(part, owned),
+                "curve": curve,
                 "measured": [to_kwh(one.measured_mwh) for one in part.energies],
                 "estimated": [to_kwh(one.estimated_mwh) for one in part.energies],
                 "corrected": [to_kwh(one.corrected_mwh) for one in part.energies],
                 "texts": [kwh_text(one) for one in part.energies],
             }
-            for part in figures.stack.parts
+            for part, curve in zip(parts, curves_of(parts, owned), strict=True)
         ],
         "compared": period_title(compared.period) if compared else "",
         "bars_word": BARS_WORDS[shown.by],
