@@ -149,7 +149,9 @@ def test_energy_is_compared_explained_corrected_and_put_back(page, measured):
     made = page.locator("[data-made]")
     expect(made).to_contain_text("“Guests”")
     expect(total).not_to_have_text(before)
-    press(page, made.get_by_role("button", name="Undo"))
+    expect(surface).to_be_focused()
+    reach(page, made.get_by_role("button", name="Undo"), "Shift+Tab")
+    page.keyboard.press("Enter")
 
     expect(total).to_have_text(before)
 

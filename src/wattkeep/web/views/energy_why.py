@@ -135,6 +135,11 @@ def _kinds(total: Energy) -> list[tuple[str, str]]:
     return [(name, kwh_text_of(mwh)) for name, mwh in kinds if mwh]
 
 
+def _not_measured(total: Energy) -> list[str]:
+    """Return in which ways some of a figure is known, beside by measuring it."""
+    return [name for name, _kwh in _kinds(total) if name != _("measured")]
+
+
 def _parts(asked: Asked) -> list[dict[str, Any]]:
     """Return the span divided into shorter ones, each with its own way on."""
     by, zone = asked.inside, asked.scope.site.zone
@@ -148,7 +153,7 @@ def _parts(asked: Asked) -> list[dict[str, Any]]:
         {
             "label": words[place].label,
             "text": kwh_text(total),
-            "kinds": [row[0] for row in _kinds(total) if row[0] != _("measured")],
+            "kinds": _not_measured(total),
             "events": [KINDS[kind] for kind in found.events[place]],
             "why": why_address(asked.scope, edges[place], edges[place + 1], by),
         }
@@ -163,6 +168,7 @@ def _of_site(asked: Asked, used: Mapping[int, Sequence[Energy]]) -> dict[str, An
             {
                 "device": device,
                 "text": kwh_text(used[device.pk][0]),
+                "kinds": _not_measured(used[device.pk][0]),
                 "why": why_address(
                     Scope(asked.scope.site, [device], device), asked.start, asked.end, asked.by
                 ),
