@@ -210,6 +210,8 @@ def test_rule_and_channel_are_made_tried_and_switched_off(page, measured):
     page.goto("/alerts/rules/")
     press(page, page.get_by_role("link", name="Add a rule"))
     page.wait_for_url("**/rules/add/")
+    reach(page, page.get_by_label("Where"))
+    page.keyboard.type("Measured")
     write(page, "Name", "Kettle")
     write(page, "Limit", "2500")
     press(page, page.get_by_role("button", name="Try it"))
@@ -219,7 +221,8 @@ def test_rule_and_channel_are_made_tried_and_switched_off(page, measured):
     page.wait_for_url("**/alerts/rules/")
     switch = page.get_by_role("button", name=re.compile("Switch off: Kettle"))
     if not switch.is_visible():
-        press(page, page.locator("summary", has=page.get_by_role("heading", name="Measured")))
+        place = page.get_by_role("heading", name="Measured", exact=True)
+        press(page, page.locator("summary", has=place))
     press(page, switch)
     expect(page.get_by_role("button", name=re.compile("Switch on: Kettle"))).to_be_attached()
 

@@ -45,7 +45,7 @@ WORDS: dict[str, tuple[StrOrPromise, StrOrPromise]] = {
     "name": (lazy("Name"), lazy("What messages call it, e.g. Kettle left on.")),
     "metric": (lazy("What is measured"), ""),
     "comparison": (lazy("Is"), ""),
-    "threshold": (lazy("Limit"), lazy("Silence needs none.")),
+    "threshold": (lazy("Limit"), lazy("Leave it empty for silence.")),
     "hold_s": (lazy("How long it has to last"), lazy("E.g. 30 s, 10 min or 3 h.")),
     "only_above_w": (
         lazy("Only with a load of at least (W)"),
