@@ -191,7 +191,7 @@ def test_narrow_page_has_no_sideways_scroll_and_keeps_every_figure(
     # There is no head on a narrow page: each figure says itself what it is.
     words = "one => getComputedStyle(one, '::before').content"
     cell = line(page, home, "Heat pump").locator("td", has=page.locator("[data-today]"))
-    assert cell.evaluate(words).startswith(f'"{today}"')
+    assert cell.evaluate(words).startswith(f'"{today} "')
 
 
 def test_page_without_scripts_tells_the_same(open_page, home, bea):
