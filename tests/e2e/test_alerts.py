@@ -84,6 +84,7 @@ def test_rule_is_tried_and_its_limit_suggested_in_place(page, measured):
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/alerts/rules/")
     expect(page.get_by_text(f"Power above {float(limit):,.0f} W for 10 min")).to_be_visible()
+    expect(page.locator("li", has_text="Kettle")).to_have_count(1)
 
 
 def test_what_is_wrong_is_marked_when_a_rule_is_tried(page, measured):

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from wattkeep.api.payloads import iso
-from wattkeep.domain.calendar import By
+from wattkeep.domain.calendar import QUARTER, By
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.history.consumption import consumption, corrections_touching, used_between
 from wattkeep.history.quarters import NOTHING
@@ -34,7 +34,7 @@ from wattkeep.web.energy_words import (
     kwh_text_of,
     span_text,
 )
-from wattkeep.web.periods import DAYS_OF, INSIDE, MOST_BARS
+from wattkeep.web.periods import DAYS_OF, INSIDE, MOST_BARS, Kind, period_of
 from wattkeep.web.views.energy import may_correct, why_address
 from wattkeep.web.wording import number_text
 
@@ -148,7 +148,9 @@ def _parts(asked: Asked) -> list[dict[str, Any]]:
     found: Consumption = consumption(asked.scope.devices, asked.start, asked.end, by, zone)
     edges = found.edges
     totals = asked.scope.totals(found.by_device, len(edges) - 1)
-    words = bar_words(by, edges, zone)
+    # Within one day, which the heading names, the times say enough.
+    first, last = (at.astimezone(zone).date() for at in (edges[0], edges[-1] - QUARTER))
+    words = bar_words(by, edges, zone, period_of(Kind.DAY, first) if first == last else None)
     return [
         {
             "label": words[place].label,
