@@ -150,10 +150,12 @@ def _parts(asked: Asked) -> list[dict[str, Any]]:
     totals = asked.scope.totals(found.by_device, len(edges) - 1)
     # Within one day, which the heading names, the times say enough.
     first, last = (at.astimezone(zone).date() for at in (edges[0], edges[-1] - QUARTER))
-    words = bar_words(by, edges, zone, period_of(Kind.DAY, first) if first == last else None)
+    is_day = first == last
+    words = bar_words(by, edges, zone, period_of(Kind.DAY, first) if is_day else None)
     return [
         {
             "label": words[place].label,
+            "is_short": is_day,
             "text": kwh_text(total),
             "kinds": _not_measured(total),
             "events": [KINDS[kind] for kind in found.events[place]],
