@@ -292,7 +292,7 @@ def test_price_makes_costs(as_owner, device):
 
     assert table(text)[-1][2] == "3.60 EUR"
     assert table(text)[1][2] == "0.15 EUR"
-    assert ", 0.600 kWh, 0.15 EUR</p>" in text
+    assert ', 0.600 kWh, <span class="whitespace-nowrap">0.15 EUR</span></p>' in text
 
 
 def test_page_begins_with_this_month(as_owner, device):
