@@ -1,5 +1,6 @@
 // On every page.
 import { keepAges } from "./ago.js";
+import { showChosenChips } from "./chips.js";
 import { watchCopyButtons } from "./copy.js";
 import { closeMenus } from "./menus.js";
 import { watchPrintButtons, watchShortcuts } from "./shortcuts.js";
@@ -14,4 +15,5 @@ fillTimeZone();
 keepAges();
 watchShortcuts();
 watchPrintButtons();
+showChosenChips();
 if (isSwitchedOn()) import("./notices.js").then(({ showNotices }) => showNotices());

@@ -1,6 +1,7 @@
 // The energy page's colours, as the theme has them, and the patterns that say how a figure is known.
 const NAMES = ["ink", "soft", "line", "card", "copper", "silent"];
-const CURVES = 8;
+// Six devices, and what is put together.
+const CURVES = 7;
 const TILE = 8;
 
 export function readColours(element) {

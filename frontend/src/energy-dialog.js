@@ -70,6 +70,8 @@ export class Dialog {
     else {
       this.element.close();
       this.pages.show(found);
+      // What had the focus is gone with the old bars.
+      document.querySelector("[data-surface]")?.focus({ preventScroll: true });
     }
   }
 }

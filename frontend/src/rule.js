@@ -3,8 +3,7 @@ const form = document.querySelector("[data-rule]");
 const tried = form.querySelector("[data-tried]");
 const TAKEN_OVER = ["threshold", "recovery_threshold"];
 
-async function ask(submitter) {
-  const body = new FormData(form, submitter);
+async function ask(body) {
   const answer = await fetch(location.href, { method: "POST", body });
   if (!answer.ok || answer.redirected) throw new Error(`answer ${answer.status}`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -20,9 +19,11 @@ form.addEventListener("submit", async (event) => {
   if (!submitter?.dataset.try) return;
   event.preventDefault();
   tried.ariaBusy = "true";
+  // First of all: a disabled button says nothing, and without its word the form means to save.
+  const body = new FormData(form, submitter);
   submitter.disabled = true;
   try {
-    const page = await ask(submitter);
+    const page = await ask(body);
     // What is wrong with the form is shown beside each field: only the whole page has that.
     if (page.querySelector("[data-rule] .errorlist")) form.requestSubmit(again(submitter));
     else takeOver(page);

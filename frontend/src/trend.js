@@ -14,6 +14,7 @@ const GAP_MS = 90000;
 
 export class Trend {
   #points = [];
+  #isKnown = false;
 
   constructor(root, { url, intervalMs }) {
     this.root = root;
@@ -41,6 +42,7 @@ export class Trend {
     } catch {
       return; // the line grows from here on
     }
+    this.#isKnown = true;
     const past = found.points.filter((point) => point.mean !== null);
     // What came meanwhile is newer than the answer.
     const newer = this.#points.filter(({ at }) => at > (past.length ? Date.parse(past.at(-1).timestamp) : 0));
@@ -71,9 +73,10 @@ export class Trend {
     this.line.setAttribute("d", runs.map((run) => `M${run.join("L")}${run.length > 1 ? "" : "h1"}`).join(""));
     this.area.setAttribute("d", this.#runs().map((run, i) => this.#under(run, runs[i], x)).join(""));
     const least = Math.min(...powers);
-    const words = powers.length ? `${number(least, 0)} – ${number(Math.max(...powers), 0)} W` : "";
-    if (this.words.textContent !== words) this.words.textContent = words;
-    this.picture.setAttribute("aria-label", say("Power of the last hour: %(span)s", { span: words || say("nothing measured") }));
+    const words = powers.length ? `${number(least, 0)} – ${number(Math.max(...powers), 0)} W` : say("nothing measured");
+    const shown = powers.length || this.#isKnown ? words : "";
+    if (this.words.textContent !== shown) this.words.textContent = shown;
+    this.picture.setAttribute("aria-label", say("Power of the last hour: %(span)s", { span: words }));
   }
 
   #under(run, corners, x) {

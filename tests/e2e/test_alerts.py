@@ -82,8 +82,9 @@ def test_rule_is_tried_and_its_limit_suggested_in_place(page, measured):
     expect(page.get_by_label("Name")).to_have_value("Kettle")
     limit = page.get_by_label("Limit").input_value()
     page.get_by_role("button", name="Save").click()
-    page.wait_for_url("**/alerts/rules/")
+    page.wait_for_url(re.compile("/alerts/rules/.place="))
     expect(page.get_by_text(f"Power above {float(limit):,.0f} W for 10 min")).to_be_visible()
+    expect(page.locator("li", has_text="Kettle")).to_have_count(1)
 
 
 def test_what_is_wrong_is_marked_when_a_rule_is_tried(page, measured):

@@ -140,6 +140,20 @@ def test_printed_page_has_no_menu(page, device):
     expect(page.get_by_role("heading", name="Always on")).to_be_visible()
 
 
+def test_voltage_report_is_printed_without_its_choices(page, device):
+    device.post(**READING)
+    page.goto(f"/insights/voltage/?device={device.id}")
+    page.evaluate("window.print = () => document.body.dataset.printed = 'yes'")
+
+    page.get_by_role("button", name="Print").click()
+    page.emulate_media(media="print")
+
+    expect(page.locator("body")).to_have_attribute("data-printed", "yes")
+    expect(page.get_by_role("button", name="Show", exact=True)).to_be_hidden()
+    expect(page.get_by_role("heading", name="Voltage quality")).to_be_visible()
+    expect(page.get_by_text("Ten-minute means within")).to_be_visible()
+
+
 def test_pages_work_without_scripts(open_page, server, login_state, device):
     device.post()
     page = open_page(server.address, storage_state=login_state, java_script_enabled=False)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from e2e.conftest import PATIENCE_MS
-from e2e.running import PASSWORD, Running
+from e2e.running import PASSWORD, READING, Running
 
 SOCKET = re.compile("/ws/live/")
 DEVICES = re.compile("/api/v1/devices/$")
@@ -87,6 +87,27 @@ def test_sums_and_rest_follow_the_readings(page, home):
     expect(rest(page, home).locator("[data-power]")).to_have_text("-50.0")
 
 
+def test_energy_of_today_and_the_month_is_the_api_s_and_moves_on(page, home):
+    shed = home.add_device("Shed", "bea")
+    shed.post({**READING, "power": 0.0, "energy": 4.0, "age_s": 1200})
+    page.goto("/")
+    site = page.locator("[data-overview]").get_attribute("data-site")
+    cells = page.locator(f"[data-device='{shed.id}']")
+    expect(cells.locator("[data-month]")).to_have_text("0.0")
+    shed.post(power=0.0, energy=6.5)
+
+    with page.expect_response(re.compile("/overview/")):
+        page.clock.run_for(61_000)
+
+    answer = page.request.get(f"/api/v1/sites/{site}/overview/").json()
+    found = next(one for one in answer["devices"] if one["id"] == shed.id)
+    assert found["month"] is not None
+    expect(cells.locator("[data-month]")).to_have_text(f"{found['month']:.1f}")
+    expect(cells.locator("[data-today]")).to_have_text(f"{found['today']:.2f}")
+    total = page.get_by_role("region", name="Home together")
+    expect(total.locator("[data-month]")).to_have_text(f"{answer['month']:.2f}")
+
+
 def test_asking_takes_over_where_there_is_no_socket(page, home):
     page.route_web_socket(SOCKET, lambda socket: socket.close())
     post_all(home, House=1000.0)
@@ -153,15 +174,24 @@ def test_arriving_data_moves_nothing(page, home):
     assert page.evaluate("window.moved") == 0
 
 
-def test_narrow_page_has_no_sideways_scroll_and_keeps_every_figure(open_page, home, bea):
+@pytest.mark.parametrize(("locale", "today"), [("en-GB", "Today"), ("de-DE", "Heute")])
+def test_narrow_page_has_no_sideways_scroll_and_keeps_every_figure(
+    locale, today, open_page, home, bea
+):
     post_all(home, House=1000.0)
-    page = open_page(home.address, storage_state=bea, viewport={"width": 360, "height": 740})
+    page = open_page(
+        home.address, storage_state=bea, locale=locale, viewport={"width": 360, "height": 740}
+    )
     page.goto("/")
 
     expect(page.locator("[data-total]")).to_be_visible(timeout=PATIENCE_MS)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     for name in ("[data-power]", "[data-today]", "[data-month]"):
         expect(line(page, home, "Heat pump").locator(name)).to_be_visible()
+    # There is no head on a narrow page: each figure says itself what it is.
+    words = "one => getComputedStyle(one, '::before').content"
+    cell = line(page, home, "Heat pump").locator("td", has=page.locator("[data-today]"))
+    assert cell.evaluate(words).startswith(f'"{today} "')
 
 
 def test_page_without_scripts_tells_the_same(open_page, home, bea):

@@ -1,4 +1,4 @@
-"""Pages as a person meets them: charts and tables, themes, small screens, keyboard, no script."""
+"""Pages as a person meets them: charts, tables, themes, small screens, keyboard, no script."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from e2e.running import READING
+from e2e.running import PASSWORD, READING
 
 PIXELS = 'canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data'
 
@@ -204,3 +204,75 @@ def test_scripts_and_styles_stay_small(page, device):
 
     assert 0 < sizes["script"] <= 100 * 1024
     assert 0 < sizes["stylesheet"] <= 15 * 1024
+
+
+def log_in(page, name):
+    page.goto("/login/")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(lambda url: "/login/" not in url)
+
+
+WITHOUT_DEVICE = {
+    "/": "No device yet",
+    "/devices/": "No device yet",
+    "/energy/": "No device yet",
+    "/history/": "No device yet",
+    "/insights/": "No device yet",
+    "/alerts/": "Nothing needs your attention.",
+    "/alerts/rules/": "Rules come with the first device.",
+    "/alerts/channels/": "A channel is where you are told of incidents.",
+    "/alerts/reports/": "To get it every week or month,",
+}
+WITHOUT_READING = {
+    "/": "Nothing received yet",
+    "{page}": "Connect it",
+    "{page}check/": "Nothing wrong so far, but not everything can be told yet.",
+    "{page}corrections/": "Times are those of Asia/Kolkata.",
+    "/energy/": "Connect Cellar, and its bars appear here within a minute.",
+    "/history/": "Nothing was measured in this time",
+    "/insights/": "This takes 3 full days. There are 0 so far.",
+    "/insights/voltage/": "No readings in these days",
+    "/alerts/": "Nobody is told of incidents yet: there is no channel.",
+    "/alerts/rules/": "Every new device starts with these",
+}
+
+
+def test_empty_pages_say_what_to_do_next(open_page, server):
+    server.add_user("eve")
+    page = open_page(server.address, viewport={"width": 360, "height": 740})
+    log_in(page, "eve")
+
+    for address, words in WITHOUT_DEVICE.items():
+        page.goto(address)
+        expect(page.get_by_text(words).first).to_be_visible()
+        assert (address, overflow(page)) == (address, 0)
+    page.goto("/energy/")
+    page.get_by_role("link", name="Add a device").click()
+    page.get_by_label("Name").fill("Cellar")
+    page.get_by_role("button", name="Add device").click()
+    page.wait_for_url("**/key/")
+    own = page.url.removeprefix(server.address).removesuffix("key/")
+    page.goto("/settings/")
+    page.get_by_label("Time zone").fill("Asia/Kolkata")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.get_by_text("Settings are saved.")).to_be_visible()
+    for address, words in WITHOUT_READING.items():
+        page.goto(address.format(page=own))
+        expect(page.get_by_text(words).first).to_be_visible()
+        assert (address, overflow(page)) == (address, 0)
+
+    page.goto("/energy/")
+    page.get_by_role("link", name="How to connect it").click()
+
+    expect(page.get_by_role("heading", name="Connect it")).to_be_visible()
+
+
+def test_missing_page_leads_to_the_start(page, device, complaints):
+    complaints.forgive("404")
+    page.goto("/no/such/page/")
+
+    page.get_by_role("link", name="Go to the start page").click()
+
+    expect(page.get_by_role("heading", level=1, name="Home")).to_be_visible()

@@ -144,6 +144,24 @@ def test_site_is_stacked_without_counting_twice(as_owner, owner, device):
     assert table(text)[-1][:4] == ["Total", "24.000", "9.600", "14.400"]
 
 
+def test_every_part_of_a_stack_has_a_colour_of_its_own(as_owner, owner, device):
+    create_device(owner, "Never heard")
+    more = [create_device(owner, f"Flat {number}")[0] for number in range(1, 6)]
+    for place, one in enumerate([device, *more]):
+        store_hours(one, 2, kw=0.3 + place / 10)
+    curves = [part["curve"] for part in chart(page(as_owner, **day()))["parts"]]
+    assert sorted(curves) == [1, 2, 3, 4, 5, 6]
+
+    for number in (6, 7):
+        store_hours(create_device(owner, f"Flat {number}")[0], 2, kw=0.2)
+    parts = chart(page(as_owner, **day()))["parts"]
+
+    assert parts[-1]["name"] == "Other devices"
+    assert parts[-1]["curve"] == 7
+    assert sorted(part["curve"] for part in parts) == sorted({part["curve"] for part in parts})
+    assert len(parts) == 6
+
+
 def test_sub_meters_beyond_their_parent_are_told(as_owner, owner, device):
     heating = create_device(owner, "Heating")[0]
     heating.parent = device
@@ -274,7 +292,7 @@ def test_price_makes_costs(as_owner, device):
 
     assert table(text)[-1][2] == "3.60 EUR"
     assert table(text)[1][2] == "0.15 EUR"
-    assert ", 0.600 kWh, 0.15 EUR</p>" in text
+    assert ', 0.600 kWh, <span class="whitespace-nowrap">0.15 EUR</span></p>' in text
 
 
 def test_page_begins_with_this_month(as_owner, device):

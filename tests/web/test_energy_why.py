@@ -23,7 +23,7 @@ def test_why_tells_a_gap_and_leads_to_the_quarter_hours(as_owner, device):
     assert "No readings from 5 Jan 2026, 03:00 to 5 Jan 2026, 06:00." in text
     assert "The meter counted 2.200 kWh meanwhile." in text
     assert "spread evenly over that time" in text
-    assert len(re.findall(r'aria-label="Why [\d.]+ kWh, Mon 5 Jan, 04:', text)) == 4
+    assert len(re.findall(r'aria-label="Why [\d.]+ kWh, 04:', text)) == 4
 
 
 def test_why_of_a_quarter_hour_shows_its_readings_and_those_around(as_owner, device):
@@ -48,16 +48,25 @@ def test_why_tells_a_reset(as_owner, device):
     assert "counter was set to zero by 5 Jan 2026, 03:05 (it had shown 101.800 kWh)" in text
 
 
-def test_why_of_a_site_shares_it_out(as_owner, owner, device):
+NAMES = ("House", "Garage")
+
+
+def test_why_of_a_site_shares_it_out_and_says_whose_is_estimated(as_owner, owner, device):
     garage = create_device(owner, "Garage")[0]
     store_hours(device, 3)
-    store_hours(garage, 3, kw=0.3)
-    span = {"start": MIDNIGHT.isoformat(), "end": (MIDNIGHT + HOUR).isoformat()}
+    store_hours(garage, 1, kw=0.3)
+    store_hours(garage, 1, kw=0.3, start=MIDNIGHT + 2 * HOUR, first_kwh=100.6)
+    span = {"start": MIDNIGHT.isoformat(), "end": (MIDNIGHT + 2 * HOUR).isoformat()}
 
     text = page(as_owner, "/energy/why/", site=device.site_id, **span)
 
-    assert "Why 0.900 kWh?" in text
-    assert "Why 0.300 kWh of Garage?" in text
+    assert "Why 1.800 kWh?" in text
+    shares = {name: re.search(rf"Why ([\d.]+) kWh of {name}\?.*?</td>", text) for name in NAMES}
+    assert {name: found[1] for name, found in shares.items()} == {
+        "House": "1.200",
+        "Garage": "0.600",
+    }
+    assert ["estimated" in shares[name][0] for name in NAMES] == [False, True]
 
 
 @pytest.mark.parametrize(

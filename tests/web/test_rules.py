@@ -1,5 +1,6 @@
 """The rules' pages: changed, made, switched, and tried on what was measured."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -56,7 +57,9 @@ def test_rule_is_made(as_owner, body, device):
     answer = as_owner.post("/alerts/rules/add/", body)
 
     rule = AlertRule.objects.get(name="Kettle")
-    assert answer.url == "/alerts/rules/"
+    assert answer.url == f"/alerts/rules/?place=device-{device.pk}#device-{device.pk}"
+    shown = as_owner.get(answer.url).content.decode()
+    assert re.search(rf'id="device-{device.pk}" open>', shown)
     assert (rule.device, rule.site, rule.threshold, rule.hold_s, rule.recovery_hold_s) == (
         device, None, 1800.0, 600, 5400,
     )  # fmt: skip
@@ -183,7 +186,17 @@ def test_suggestion_needs_a_week(as_owner, body):
     assert answer.context["form"]["threshold"].value() == "1800"
 
 
-TIMES = {"30": 30, "30 s": 30, "10 min": 600, "1.5h": 5400, "1 day 2 h": 93_600, "": 0}
+TIMES = {
+    "30": 30,
+    "30 s": 30,
+    "10 min": 600,
+    "1.5h": 5400,
+    "1,5 h": 5400,
+    "1 h, 30 min": 5400,
+    "1 day 2 h": 93_600,
+    "2 Tage 3 Std": 183_600,
+    "": 0,
+}
 
 
 @pytest.mark.parametrize(("text", "seconds"), TIMES.items(), ids=list(TIMES))

@@ -18,6 +18,7 @@ FORMS = (
     noop("D j"),
     noop("D j M"),
     noop("D j M Y"),
+    noop("D j M Y, H:i"),
     noop("D j M, H:i"),
     noop("j"),
     noop("j F"),

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 QUARTER = timedelta(minutes=15)
 # As many as there are colours that everybody can tell apart.
-MOST_PARTS = 8
+MOST_PARTS = 6
 COMPARISONS = {"before": before, "year": year_before}
 
 
@@ -235,7 +235,9 @@ def gather_figures(shown: Shown) -> Figures:
     if scope.device:
         parts = Stack([Part(scope.device, totals)], [0] * len(totals))
     else:
-        parts = _without_silent(stack(scope.devices, found.by_device, MOST_PARTS))
+        # Who has never reported takes no part: these need not be put together because of them.
+        most = len(scope.devices) if len(scope.reporting) <= MOST_PARTS else MOST_PARTS
+        parts = _without_silent(stack(scope.devices, found.by_device, most))
     compared = _compare(shown, found) if shown.compare else None
     return Figures(found.edges, _known(scope, found, totals), parts, found.events, compared)
 

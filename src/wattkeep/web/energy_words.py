@@ -1,24 +1,26 @@
-"""How the energy page names periods and bars."""
+"""How the energy page names periods, bars, amounts and corrections."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from wattkeep.domain.calendar import By
+from wattkeep.history.consumption import to_kwh
 from wattkeep.monitoring.wording import date_text, exact_text
 from wattkeep.web.periods import Kind
-from wattkeep.web.wording import offset_text, percent_text
+from wattkeep.web.wording import NO_VALUE, offset_text, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
+    from wattkeep.domain.corrections import Energy
     from wattkeep.monitoring.models import Site
     from wattkeep.web.periods import Period
 
@@ -49,6 +51,8 @@ KIND_WORDS = {
 PRESENT = {Kind.DAY: lazy("Today"), Kind.WEEK: lazy("This week"), Kind.MONTH: lazy("This month"),
            Kind.YEAR: lazy("This year")}  # fmt: skip
 MWH_PER_KWH = Decimal(1_000_000)
+# From here on the watt-hours are noise in a headline.
+LARGE_KWH = 100
 
 
 class BarWords(NamedTuple):
@@ -191,3 +195,31 @@ def difference_text(mwh: int, than_mwh: int) -> str:
         return ""
     percent = round(100 * (mwh - than_mwh) / than_mwh)
     return percent_text(percent) if percent else _("as much")
+
+
+def kwh_text(energy: Energy | None) -> str:
+    """Return an amount as every table, sign and sentence of the page writes it."""
+    return NO_VALUE if energy is None else exact_text(to_kwh(energy.total_mwh), 3)
+
+
+def headline_text(energy: Energy) -> str:
+    """Return an amount as it stands in large letters; the table below has all its digits."""
+    kwh = to_kwh(energy.total_mwh)
+    return exact_text(kwh, 1 if kwh >= LARGE_KWH else 3)
+
+
+def kwh_text_of(mwh: int) -> str:
+    """Return an amount, nothing for none."""
+    return exact_text(to_kwh(mwh), 3) if mwh else ""
+
+
+def correction_row(one: Any, zone: Any) -> dict[str, Any]:
+    """Return a correction in words."""
+    kwh = None if one.energy_wh is None else exact_text(one.energy_wh / 1000, 3)
+    return {
+        "row": one,
+        "device": one.device,
+        "what": _("Left out") if kwh is None else _("Set to %(kwh)s kWh") % {"kwh": kwh},
+        "span": span_text(one.start, one.end, zone),
+        "author": one.author.get_username() if one.author else _("somebody who is gone"),
+    }

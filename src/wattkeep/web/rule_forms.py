@@ -21,14 +21,18 @@ if TYPE_CHECKING:
 SECONDS = {
     "s": 1,
     "sec": 1,
+    "sek": 1,
     "min": 60,
     "m": 60,
     "h": 3_600,
+    "std": 3_600,
     "d": 86_400,
     "day": 86_400,
     "days": 86_400,
+    "tag": 86_400,
+    "tage": 86_400,
 }
-PIECE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+PIECE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-z]*)")
 # What only Wattkeep's own rules may be about: there is one of each, made with the device.
 NOT_CHOSEN = {AlertRule.Metric.COUNTER}
 GROUPS = (
@@ -41,7 +45,7 @@ WORDS: dict[str, tuple[StrOrPromise, StrOrPromise]] = {
     "name": (lazy("Name"), lazy("What messages call it, e.g. Kettle left on.")),
     "metric": (lazy("What is measured"), ""),
     "comparison": (lazy("Is"), ""),
-    "threshold": (lazy("Limit"), lazy("Silence needs none.")),
+    "threshold": (lazy("Limit"), lazy("Leave it empty for silence.")),
     "hold_s": (lazy("How long it has to last"), lazy("E.g. 30 s, 10 min or 3 h.")),
     "only_above_w": (
         lazy("Only with a load of at least (W)"),
@@ -80,7 +84,8 @@ class DurationField(forms.CharField):
             (unit or "s") not in SECONDS for _, unit in pieces
         ):
             raise ValidationError(_("Write a time such as 30 s, 10 min or 3 h."))
-        return round(sum(float(number) * SECONDS[unit or "s"] for number, unit in pieces))
+        amounts = [(float(number.replace(",", ".")), unit or "s") for number, unit in pieces]
+        return round(sum(amount * SECONDS[unit] for amount, unit in amounts))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return str(self.prepare_value(initial)) != str(data)

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from wattkeep.monitoring.models import Site
 
 ASKED = {
-    Severity.INFO: "everything",
+    Severity.INFO: lazy("everything"),
     Severity.WARNING: lazy("warnings and urgent ones"),
     Severity.CRITICAL: lazy("urgent ones only"),
 }
+EVERY = {"week": lazy("every week"), "month": lazy("every month")}
 
 
 @never_cache
@@ -47,7 +48,7 @@ def channel_list(request: HttpRequest) -> HttpResponse:
             "asked": ASKED[Severity(channel.minimum_severity)],
             "sites": ", ".join(site.name for site in channel.sites.all()),
             "reports": _(" and ").join(
-                sorted(one.get_period_display().lower() for one in channel.reports.all())
+                sorted(str(EVERY[one.period]) for one in channel.reports.all())
             ),
             "is_browser": channel.kind == NotificationChannel.Kind.BROWSER,
         }

@@ -15,12 +15,17 @@ from django.views.decorators.http import require_safe
 
 from wattkeep.api.access import devices_of
 from wattkeep.api.payloads import iso
-from wattkeep.domain.instants import to_ms
-from wattkeep.history.consumption import corrections_touching, to_kwh
+from wattkeep.history.consumption import to_kwh
 from wattkeep.monitoring.models import MeterEvent, Role
-from wattkeep.monitoring.wording import date_text, exact_text
+from wattkeep.web.energy_around import (
+    curves_of,
+    explain_nothing,
+    list_corrections,
+    make_legend,
+    part_name,
+    sum_up,
+)
 from wattkeep.web.energy_figures import (
-    Compared,
     Figures,
     Scope,
     Shown,
@@ -36,9 +41,9 @@ from wattkeep.web.energy_words import (
     PRESENT,
     bar_words,
     cost_text,
-    difference_text,
+    kwh_text,
+    kwh_text_of,
     period_title,
-    span_text,
 )
 from wattkeep.web.once import take_correction
 from wattkeep.web.periods import (
@@ -52,23 +57,18 @@ from wattkeep.web.periods import (
     usual_bars,
     year_before,
 )
-from wattkeep.web.wording import NO_VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     from django.http import HttpRequest, HttpResponse
 
     from wattkeep.domain.calendar import By
     from wattkeep.domain.corrections import Energy
-    from wattkeep.history.stacks import Part
     from wattkeep.monitoring.models import Device
     from wattkeep.web.energy_words import BarWords
 
-CORRECTIONS_SHOWN = 50
-# From here on the watt-hours are noise in a headline.
-LARGE_KWH = 100
 EVENT_WORDS = dict(MeterEvent.Kind.choices)
 
 
@@ -90,12 +90,12 @@ def energy(request: HttpRequest) -> HttpResponse:
         "address": shown.address(),
         "scopes": _scopes(shown, owned),
         "navigation": _navigation(shown),
-        "legend": _legend(shown, figures, rows, owned),
+        "legend": make_legend(shown, figures, rows, owned),
         "rows": [row for row in rows if not row["is_ahead"]],
-        "summary": _summary(shown, figures, rows),
-        "corrections": _corrections(shown, figures),
+        "summary": sum_up(shown, figures, rows),
+        "corrections": list_corrections(shown, figures),
         "made": take_correction(request, [device.pk for device in owned]),
-        "nothing": _nothing(shown, figures),
+        "nothing": explain_nothing(shown, figures),
         "chart": _chart(shown, figures, rows, owned),
         "may_correct": may_correct(request, shown.scope),
     }
@@ -215,22 +215,6 @@ def _energies(figures: Figures, place: int) -> list[Energy]:
     return [*([total] if total else []), *(part.energies[place] for part in figures.stack.parts)]
 
 
-def kwh_text(energy: Energy | None) -> str:
-    """Return an amount as every table, sign and sentence of the page writes it."""
-    return NO_VALUE if energy is None else exact_text(to_kwh(energy.total_mwh), 3)
-
-
-def headline_text(energy: Energy) -> str:
-    """Return an amount as it stands in large letters; the table below has all its digits."""
-    kwh = to_kwh(energy.total_mwh)
-    return exact_text(kwh, 1 if kwh >= LARGE_KWH else 3)
-
-
-def kwh_text_of(mwh: int) -> str:
-    """Return an amount, nothing for none."""
-    return exact_text(to_kwh(mwh), 3) if mwh else ""
-
-
 def why_address(scope: Scope, start: datetime, end: datetime, by: By) -> str:
     """Return where everything behind a bar is shown."""
     pairs = [*scope.pairs, ("start", iso(start)), ("end", iso(end)), ("by", by.value)]
@@ -250,7 +234,7 @@ def _chart(
     shown: Shown, figures: Figures, rows: Sequence[dict[str, Any]], owned: Sequence[Device]
 ) -> dict[str, Any]:
     """Return what the script draws: every text on it is written here, as in the table."""
-    compared = figures.compared
+    compared, parts = figures.compared, figures.stack.parts
     return {
         "bars": [
             {
@@ -272,14 +256,14 @@ def _chart(
         ],
         "parts": [
             {
-                "name": _part_name(part),
-                "curve": _curve(part, owned),
+                "name": part_name(part),
+                "curve": curve,
                 "measured": [to_kwh(one.measured_mwh) for one in part.energies],
                 "estimated": [to_kwh(one.estimated_mwh) for one in part.energies],
                 "corrected": [to_kwh(one.corrected_mwh) for one in part.energies],
                 "texts": [kwh_text(one) for one in part.energies],
             }
-            for part in figures.stack.parts
+            for part, curve in zip(parts, curves_of(parts, owned), strict=True)
         ],
         "compared": period_title(compared.period) if compared else "",
         "bars_word": BARS_WORDS[shown.by],
@@ -298,132 +282,3 @@ def _total_url(scope: Scope) -> str:
     if scope.device:
         return reverse("api:device-consumption", args=[scope.device.pk])
     return reverse("api:site-consumption", args=[scope.site.pk])
-
-
-def _part_name(part: Part) -> str:
-    if part.device is None:
-        return _("Other devices")
-    return (
-        _("%(name)s, the rest") % {"name": part.device.name} if part.is_rest else part.device.name
-    )
-
-
-def _curve(part: Part, owned: Sequence[Device]) -> int:
-    """Return a colour's number: a device's own wherever it is shown."""
-    if part.device is None:
-        return 8
-    return next(n for n, device in enumerate(owned) if device.pk == part.device.pk) % 8 + 1
-
-
-# -- around the bars ------------------------------------------------------------------------------
-
-
-def _legend(
-    shown: Shown,
-    figures: Figures,
-    rows: Sequence[dict[str, Any]],
-    owned: Sequence[Device],
-) -> dict[str, Any]:
-    return {
-        "parts": [
-            {
-                "name": _part_name(part),
-                "curve": _curve(part, owned),
-                "text": kwh_text_of(part.total_mwh) or "0.000",
-                "address": part.device
-                and shown.address(scope=Scope(shown.scope.site, [part.device], part.device)),
-            }
-            for part in figures.stack.parts
-        ],
-        "has_estimated": any(row["is_estimated"] for row in rows),
-        "has_corrected": any(row["is_corrected"] for row in rows),
-        "has_events": any(figures.events),
-    }
-
-
-def _summary(shown: Shown, figures: Figures, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    total, compared = figures.total, figures.compared
-    greatest = max(rows, key=lambda row: row["total"].total_mwh if row["total"] else 0)
-    return {
-        "total": kwh_text(total),
-        "headline": headline_text(total),
-        "cost": cost_text(total.total_mwh, shown.scope.site),
-        "has_cost": bool(cost_text(0, shown.scope.site)),
-        "estimated": kwh_text_of(total.estimated_mwh),
-        "corrected": kwh_text_of(total.corrected_mwh),
-        "excess": kwh_text_of(sum(figures.stack.excess_mwh)),
-        "greatest": greatest if greatest["total"] and greatest["total"].total_mwh else None,
-        "is_so_far": figures.edges[0] < shown.now < figures.edges[-1],
-        "compared": compared
-        and {
-            "title": period_title(compared.period),
-            "is_so_far": compared.is_so_far,
-            "total": kwh_text(compared.total if compared.since else None),
-            "text": _compared_text(shown, figures, compared),
-        },
-    }
-
-
-def _compared_text(shown: Shown, figures: Figures, compared: Compared) -> tuple[str, str]:
-    """Return how the period compares with the other one: the word that counts, and the rest."""
-    title = period_title(compared.period)
-    if compared.since is None:
-        return "", _("Nothing was measured in %(title)s.") % {"title": title}
-    point = _(" up to the same point") if compared.is_so_far else ""
-    other = _("%(kwh)s kWh in %(title)s%(point)s") % {
-        "kwh": kwh_text(compared.total),
-        "title": title,
-        "point": point,
-    }
-    # Half a year beside a whole one has no percentage worth telling.
-    if compared.since > compared.period.bounds(shown.zone)[0]:
-        since = compared.since.astimezone(shown.zone)
-        return "", _("%(other)s, where readings begin on %(day)s") % {
-            "other": other,
-            "day": date_text(since, "j F"),
-        }
-    words = difference_text(figures.total.total_mwh, compared.total.total_mwh)
-    if not words:
-        return "", other
-    joint = _("as %(other)s") if words == _("as much") else _("than %(other)s")
-    return words.capitalize(), joint % {"other": other}
-
-
-def _corrections(shown: Shown, figures: Figures) -> list[dict[str, Any]]:
-    """Return the corrections that count in the period, the oldest first."""
-    found = corrections_touching(
-        shown.scope.devices, to_ms(figures.edges[0]), to_ms(figures.edges[-1])
-    )
-    rows = found.select_related("author", "device").order_by("start", "id")
-    return [correction_row(one, shown.zone) for one in rows[:CORRECTIONS_SHOWN]]
-
-
-def correction_row(one: Any, zone: Any) -> dict[str, Any]:
-    """Return a correction in words."""
-    kwh = None if one.energy_wh is None else exact_text(one.energy_wh / 1000, 3)
-    return {
-        "row": one,
-        "device": one.device,
-        "what": _("Left out") if kwh is None else _("Set to %(kwh)s kWh") % {"kwh": kwh},
-        "span": span_text(one.start, one.end, zone),
-        "author": one.author.get_username() if one.author else _("somebody who is gone"),
-    }
-
-
-def _nothing(shown: Shown, figures: Figures) -> dict[str, Any] | None:
-    """Return what to say and where to go, where a period has nothing to show."""
-    if any(one is not None for one in figures.totals):
-        return None
-    known = shown.scope.known
-    if known is None:
-        return {"is_new": True, "device": shown.scope.devices[0]}
-    is_before = known[0] >= figures.edges[-1]
-    at: datetime = known[0] if is_before else known[1]
-    day: date = at.astimezone(shown.zone).date()
-    kind = shown.period.kind if shown.period.kind in PRESENT else Kind.MONTH
-    period = period_of(kind, day)
-    return {
-        "is_before": is_before,
-        "day": date_text(day, "j F Y"),
-        "address": shown.address(period=period, by=usual_bars(period)),
-    }

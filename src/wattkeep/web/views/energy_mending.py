@@ -24,9 +24,8 @@ from wattkeep.ledger.corrections import CorrectionError, set_correction, undo_co
 from wattkeep.monitoring.models import Correction, Role
 from wattkeep.web.energy_figures import owned_devices
 from wattkeep.web.energy_forms import SpanCorrectionForm
-from wattkeep.web.energy_words import span_text
+from wattkeep.web.energy_words import kwh_text, span_text
 from wattkeep.web.once import hold_correction
-from wattkeep.web.views.energy import kwh_text
 from wattkeep.web.views.energy_why import Asked, read_asked
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from wattkeep.api.payloads import iso
-from wattkeep.domain.calendar import By
+from wattkeep.domain.calendar import QUARTER, By
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.history.consumption import consumption, corrections_touching, used_between
 from wattkeep.history.quarters import NOTHING
@@ -25,15 +25,17 @@ from wattkeep.monitoring.models import MeterEvent
 from wattkeep.monitoring.wording import exact_text
 from wattkeep.web.energy_figures import Scope, owned_devices, read_scope
 from wattkeep.web.energy_reasons import reasons_for
-from wattkeep.web.energy_words import bar_words, cost_text, instant_text, span_text
-from wattkeep.web.periods import DAYS_OF, INSIDE, MOST_BARS
-from wattkeep.web.views.energy import (
+from wattkeep.web.energy_words import (
+    bar_words,
     correction_row,
+    cost_text,
+    instant_text,
     kwh_text,
     kwh_text_of,
-    may_correct,
-    why_address,
+    span_text,
 )
+from wattkeep.web.periods import DAYS_OF, INSIDE, MOST_BARS, Kind, period_of
+from wattkeep.web.views.energy import may_correct, why_address
 from wattkeep.web.wording import number_text
 
 if TYPE_CHECKING:
@@ -133,6 +135,11 @@ def _kinds(total: Energy) -> list[tuple[str, str]]:
     return [(name, kwh_text_of(mwh)) for name, mwh in kinds if mwh]
 
 
+def _not_measured(total: Energy) -> list[str]:
+    """Return in which ways some of a figure is known, beside by measuring it."""
+    return [name for name, _kwh in _kinds(total) if name != _("measured")]
+
+
 def _parts(asked: Asked) -> list[dict[str, Any]]:
     """Return the span divided into shorter ones, each with its own way on."""
     by, zone = asked.inside, asked.scope.site.zone
@@ -141,12 +148,16 @@ def _parts(asked: Asked) -> list[dict[str, Any]]:
     found: Consumption = consumption(asked.scope.devices, asked.start, asked.end, by, zone)
     edges = found.edges
     totals = asked.scope.totals(found.by_device, len(edges) - 1)
-    words = bar_words(by, edges, zone)
+    # Within one day, which the heading names, the times say enough.
+    first, last = (at.astimezone(zone).date() for at in (edges[0], edges[-1] - QUARTER))
+    is_day = first == last
+    words = bar_words(by, edges, zone, period_of(Kind.DAY, first) if is_day else None)
     return [
         {
             "label": words[place].label,
+            "is_short": is_day,
             "text": kwh_text(total),
-            "kinds": [row[0] for row in _kinds(total) if row[0] != _("measured")],
+            "kinds": _not_measured(total),
             "events": [KINDS[kind] for kind in found.events[place]],
             "why": why_address(asked.scope, edges[place], edges[place + 1], by),
         }
@@ -161,6 +172,7 @@ def _of_site(asked: Asked, used: Mapping[int, Sequence[Energy]]) -> dict[str, An
             {
                 "device": device,
                 "text": kwh_text(used[device.pk][0]),
+                "kinds": _not_measured(used[device.pk][0]),
                 "why": why_address(
                     Scope(asked.scope.site, [device], device), asked.start, asked.end, asked.by
                 ),

@@ -73,7 +73,7 @@ def incident_list(request: HttpRequest) -> HttpResponse:
         "devices": devices,
         "chosen": chosen,
         "snoozes": SNOOZES,
-        "has_channel": request.user.channels.filter(is_enabled=True).exists(),  # type: ignore[union-attr]  # login_required
+        "has_channel": _has_channel(request),
         "now": now,
     }
     return render(request, "web/alerts/incidents.html", context)
@@ -93,6 +93,7 @@ def incident(request: HttpRequest, alert_id: int) -> HttpResponse:
         "facts": facts(alert, now),
         "curve": incident_curve(alert, now),
         "told": [show_told(row, zone) for row in told],
+        "has_channel": _has_channel(request),
         "snoozes": SNOOZES,
         "now": now,
     }
@@ -188,6 +189,11 @@ def _deed(deed: str, request: HttpRequest, user: User) -> str:
     """Return what is written in the log; a message's link needs no log-in, and says for whom."""
     is_link = request.user.pk != user.pk
     return f"{deed} by a message's link to {user.get_username()}" if is_link else deed
+
+
+def _has_channel(request: HttpRequest) -> bool:
+    user: User = request.user  # type: ignore[assignment]  # login_required
+    return user.channels.filter(is_enabled=True).exists()
 
 
 def _number(text: object) -> int | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -60,13 +61,25 @@ def rule_list(request: HttpRequest) -> HttpResponse:
     for place, members in groupby(rules, key=lambda rule: rule.device or rule.site):
         is_ours = getattr(place, "site_id", getattr(place, "pk", None)) in changed
         rows = [_shown(rule) for rule in members]
-        groups.append((place, is_ours, rows, _count_words(rows)))
+        groups.append((_key(rows[0]["rule"]), place, is_ours, rows, _count_words(rows)))
     context = {
         "groups": groups,
         "is_short": len(groups) <= GROUPS_OPEN,
+        "opened": request.GET.get("place"),
         "has_devices": devices_of(request, Role.EDITOR).exists(),
     }
     return render(request, "web/alerts/rules.html", context)
+
+
+def _key(rule: AlertRule) -> str:
+    """Return where a rule belongs as addresses and forms say it."""
+    return f"device-{rule.device_id}" if rule.device_id else f"site-{rule.site_id}"
+
+
+def _to_list(rule: AlertRule) -> HttpResponse:
+    """Lead back to the list, to where the rule is and its neighbours are shown."""
+    key = _key(rule)
+    return redirect(f"{reverse('web:rules')}?place={key}#{key}")
 
 
 def _count_words(rows: list[dict[str, Any]]) -> str:
@@ -113,7 +126,7 @@ def rule_switch(request: HttpRequest, rule_id: int) -> HttpResponse:
         note_rule(request, rule, f"switched {deed}")
         words = _("%(name)s is on.") if rule.is_enabled else _("%(name)s is off.")
         messages.success(request, words % {"name": rule_name(rule)})
-    return redirect("web:rules")
+    return _to_list(rule)
 
 
 def _rule_or_404(request: HttpRequest, rule_id: int) -> AlertRule:
@@ -151,7 +164,7 @@ def _edit(request: HttpRequest, rule: AlertRule) -> HttpResponse:
             told = "" if is_new else changes(before, words_of(ready))
             note_rule(request, ready, "made" if is_new else "changed", told)
             messages.success(request, _("%(name)s is saved.") % {"name": rule_name(ready)})
-            return redirect("web:rules")
+            return _to_list(ready)
     context = {
         "form": form,
         "rule": rule,
