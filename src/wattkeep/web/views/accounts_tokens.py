@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from wattkeep.api.audited import note_account_invitation
 from wattkeep.monitoring.audit import Subject, note
 from wattkeep.monitoring.invitations import invitations_are_used, make_invitation
 from wattkeep.monitoring.models import AccessToken, AccountInvitation
@@ -83,7 +84,7 @@ def invitations(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         _made, token = make_invitation(user, email=given["email"], days=given["days"])
-        note(request, Subject.ACCOUNT, "invited", name=given["email"] or "by a link")
+        note_account_invitation(request, given["email"])
         link = public(request, reverse("web:invited", args=[token]))
         if given["email"] and settings.MAIL_IS_SET_UP:
             told = {"link": link, "inviter": user.get_username(), "days": given["days"]}
