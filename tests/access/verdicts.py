@@ -95,6 +95,7 @@ API = {
         # The member that was planted is the viewer, who may leave.
         "DELETE": May(OWNER, 204, needs_admin=True, but={"viewer": 204}),
     },
+    f"v1/sites/{SITE}owner/": owners(POST=400),
     f"v1/sites/{SITE}invitations/": owners(GET=200, POST=400),
     f"v1/sites/{SITE}invitations/<int:invitation_id>/": owners(DELETE=204),
     f"v1/sites/{SITE}links/": owners(GET=200, POST=400),

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from wattkeep.monitoring.models import SiteInvitation, ViewerLink
 
+HAS_ANOTHER_OWNER = "The site has another owner by now, or they have left."
 EVERY_METHOD = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"})
 
 
@@ -141,7 +142,8 @@ class OwnerView(SharingView):
         if found is None:
             raise ValidationError({"member": ["No member of the site has this number."]})
         before = site.owner
-        hand_over(site, found)
+        if not hand_over(site, found):
+            raise ValidationError({"error": [HAS_ANOTHER_OWNER]})
         note_new_owner(request, site, before, found.user)
         return Response({"site": site.pk, "owner": found.user.get_username()})
 

@@ -9,7 +9,7 @@ from wattkeep.alerts.wording import OWN_NAMES
 from wattkeep.monitoring.audit_words import in_words
 from wattkeep.monitoring.models import AuditEntry
 
-BY_TOKEN = "token "
+BY_TOKEN = "token "  # noqa: S105 - a word
 # What the log says was done; it is stored in English and read in the reader's language.
 DEEDS = (
     noop("added"),

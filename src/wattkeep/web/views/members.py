@@ -245,7 +245,9 @@ def _act_on_member(request: HttpRequest, member: SiteMember, deed: str) -> None:
             messages.error(request, _("Tick the box first: only the new owner can give it back."))
             return
         before = site.owner
-        hand_over(site, member)
+        if not hand_over(site, member):
+            messages.error(request, _("The site has another owner by now, or they have left."))
+            return
         note_new_owner(request, site, before, member.user)
         words = _("%(site)s is %(name)s's now; you stay as an editor.")
         messages.success(request, words % {"site": site, "name": member.user})
