@@ -365,15 +365,17 @@ def test_an_address_holds_so_many_connections_and_no_more(first, answer):
             other.close()
             writer.close()
             await until(lambda: not crowds.has("127.0.0.1"))
-            third, writer = await asyncio.open_connection(host, port)
-            writer.write(GET)
+            third, later = await asyncio.open_connection(host, port)
+            later.write(GET)
             accepted = await third.readuntil(b"ok")
-            writer.close()
+            later.close()
             await until(lambda: not crowds.has("127.0.0.1"))
             return refusal, accepted
 
     async def until(is_so):
-        while not is_so():
+        for _ in range(int(PATIENCE_S / 0.01)):
+            if is_so():
+                return
             await asyncio.sleep(0.01)
 
     crowds = answer_in_any_way.crowds = Everybody(1)
