@@ -136,6 +136,7 @@ def _find_token(name: str) -> AccessToken:
         )
     if len(found) > 1:
         raise click.ClickException(
-            f"{len(found)} tokens are called {name!r}: give the id that `wattkeep token list` shows."
+            f"{len(found)} tokens are called {name!r}: give the id that `wattkeep token list`"
+            " shows."
         )
     return found[0]
