@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.urls import URLPattern, get_resolver
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
