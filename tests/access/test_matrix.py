@@ -27,13 +27,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 TO_LOGIN = "302 to the login"
 WRITING = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 # What any request may write: that somebody was here, by what.
-TRACES = (
-    "django_session",
-    "usersessions_usersession",
-    "accesstoken",
-    "viewerlink",
-    "personlanguage",
-)
+TRACES = ("django_session", "usersessions", "accesstoken", "viewerlink", "personlanguage")
 # Their address is a key to the household, whoever has it.
 KEYS_THEMSELVES = ("v/", "l/", "join/")
 
