@@ -12,7 +12,7 @@ from django.db.models import Max
 
 from wattkeep.doctor.findings import fault, risk
 from wattkeep.domain.instants import FIRST_MS, from_ms
-from wattkeep.monitoring.models import DeviceBoot, EnergyReading
+from wattkeep.monitoring.models import Device, DeviceBoot, EnergyReading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def check_clock(now: datetime) -> Iterator[Finding]:
         yield risk(
             "clock-not-synchronised",
             "Nothing keeps this machine's clock right.",
-            "timedatectl set-ntp true",
+            "Have it set over the network: timedatectl set-ntp true. In a container, on its host.",
         )
 
 
@@ -86,7 +86,8 @@ def check_disk() -> Iterator[Finding]:
         yield risk(
             "disk-filling",
             f"Little room is left on the disk of {settings.DATA_DIR}: {free}.",
-            "`wattkeep storage` shows how fast it fills.",
+            "`wattkeep storage` shows how fast it fills, and what keeping single readings for a"
+            " shorter time (on the Settings page) would save.",
         )
 
 
@@ -98,14 +99,16 @@ def check_card(machine: Machine) -> Iterator[Finding]:
             yield fault(
                 "disk-read-only",
                 f"{folder} is read-only: the system makes a disk so when writing to it failed.",
-                "Back up what can still be read, and replace the disk or SD card.",
+                "Back up what can still be read (`wattkeep backup FOLDER`, on another disk), and replace"
+                " the disk or SD card.",
             )
     for path in sorted(machine.sys.glob("fs/ext4/*/errors_count")):
         if (count := _number(path)) > 0:
             yield fault(
                 "disk-errors",
                 f"The file system on {path.parent.name} has had {count} errors.",
-                "Back up now. Then check it (fsck), or replace the disk or SD card.",
+                "Back up now (`wattkeep backup FOLDER`, on another disk). Then check it (fsck), or"
+                " replace the disk or SD card.",
             )
     for path in sorted(machine.sys.glob("block/*/device/life_time")):
         lives = [int(part, 16) for part in " ".join(_lines(path)).split()]
@@ -113,7 +116,7 @@ def check_card(machine: Machine) -> Iterator[Finding]:
             yield risk(
                 "disk-worn",
                 f"{path.parent.parent.name} has used up nearly all of its life.",
-                "Back up and replace it soon; cards sold as high endurance last longer.",
+                "Back up (`wattkeep backup FOLDER`, on another disk) and replace it soon; cards sold as high endurance last longer.",
             )
 
 
@@ -121,10 +124,13 @@ def check_future_readings(now: datetime) -> Iterator[Finding]:
     """Find readings from the future, which hide the present."""
     ahead = EnergyReading.objects.filter(timestamp__gt=now + MOST_AHEAD)
     if device_id := ahead.values_list("device_id", flat=True).first():
+        name = Device.objects.filter(pk=device_id).values_list("name", flat=True).first()
         yield risk(
             "future-readings",
-            f"Device {device_id} has readings from the future, taken while a clock was wrong.",
-            "They will look right once that time has come; until then its newest value is old.",
+            f"{name or 'A deleted device'} (device {device_id}) has readings from the future, taken"
+            " while a clock was wrong.",
+            "See that the clocks of the board and of this machine are right. Nothing else needs to"
+            " be done: until that time has come, its page shows an old value as the newest.",
         )
 
 
