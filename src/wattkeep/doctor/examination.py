@@ -55,7 +55,7 @@ def examine(now: datetime, machine: Machine | None = None) -> list[Finding]:
                 fault(
                     "check-failed",
                     f"A check could not be made: {error}",
-                    "Please report this line.",
+                    "Please report it.",
                 )
             )
     return sorted(findings, key=lambda one: -one.level)

@@ -28,6 +28,7 @@ LEAST_FREE_SHARE = 0.05
 STA_UNSYNC = 0x0040
 # JEDEC: 0x0A is "90-100 % of the estimated life used", 0x0B beyond it.
 WORN_LIFE = 0x0A
+BACK_UP = "Back up (`wattkeep backup FOLDER`, on another disk)"
 
 
 def check_clock(now: datetime) -> Iterator[Finding]:
@@ -99,16 +100,14 @@ def check_card(machine: Machine) -> Iterator[Finding]:
             yield fault(
                 "disk-read-only",
                 f"{folder} is read-only: the system makes a disk so when writing to it failed.",
-                "Back up what can still be read (`wattkeep backup FOLDER`, on another disk), and replace"
-                " the disk or SD card.",
+                f"{BACK_UP} what can still be read, and replace the disk or SD card.",
             )
     for path in sorted(machine.sys.glob("fs/ext4/*/errors_count")):
         if (count := _number(path)) > 0:
             yield fault(
                 "disk-errors",
                 f"The file system on {path.parent.name} has had {count} errors.",
-                "Back up now (`wattkeep backup FOLDER`, on another disk). Then check it (fsck), or"
-                " replace the disk or SD card.",
+                f"{BACK_UP} now. Then check it (fsck), or replace the disk or SD card.",
             )
     for path in sorted(machine.sys.glob("block/*/device/life_time")):
         lives = [int(part, 16) for part in " ".join(_lines(path)).split()]
@@ -116,7 +115,7 @@ def check_card(machine: Machine) -> Iterator[Finding]:
             yield risk(
                 "disk-worn",
                 f"{path.parent.parent.name} has used up nearly all of its life.",
-                "Back up (`wattkeep backup FOLDER`, on another disk) and replace it soon; cards sold as high endurance last longer.",
+                f"{BACK_UP}, and replace it soon; cards sold as high endurance last longer.",
             )
 
 

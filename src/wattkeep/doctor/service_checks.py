@@ -189,18 +189,14 @@ def check_messages(now: datetime) -> Iterator[Finding]:
     for channel in failing.filter(is_enabled=True).select_related("user").distinct():
         row = channel.notifications.filter(failed_at__isnull=False).first()
         why = channel.last_error or (row.error if row else "")
-        since = channel.last_success_at
+        at = channel.last_success_at
+        since = f"The last did at {at:%Y-%m-%d %H:%M} UTC." if at else "None ever did."
         yield fault(
             "failing-messages",
             f"Messages to {channel.name!r} of {channel.user} do not get through:"
             f" {' '.join(why.split())[:200]}",
-            (
-                "None ever did. "
-                if since is None
-                else f"The last did at {since:%Y-%m-%d %H:%M} UTC. "
-            )
-            + "Try it on the page (Alerts, Channels, Send a test), correct or replace its address,"
-            " or switch it off.",
+            f"{since} Try it on the page (Alerts, Channels, Send a test), add it anew with the"
+            " right address, or switch it off.",
         )
 
 
