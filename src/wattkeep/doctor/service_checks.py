@@ -195,7 +195,7 @@ def check_messages(now: datetime) -> Iterator[Finding]:
             "failing-messages",
             f"Messages to {channel.name!r} of {channel.user} do not get through:"
             f" {' '.join(why.split())[:200]}",
-            f"{since} Try it on the page (Alerts, Channels, Send a test), add it anew with the"
+            f"{since} Try it on the page (Alerts, Channels, Test), add it anew with the"
             " right address, or switch it off.",
         )
 
