@@ -382,7 +382,7 @@ def test_administrator_sees_what_is_others_only_after_saying_so(device, db):
 
     assert (before, meanwhile, after) == (404, 200, 404)
     entry = AuditEntry.objects.get(subject="device")
-    assert (entry.is_as_admin, entry.details) == (True, "Name: House → Flat")
+    assert (entry.is_as_admin, in_words(entry.details)) == (True, "Name: House → Flat")
     assert [deed for _, _, deed in deeds() if deed.startswith(("began", "stopped"))] == [
         "began to look at everybody's sites",
         "stopped looking at everybody's sites",
