@@ -116,8 +116,9 @@ def any_in(words, body):
 
 
 def verdict_on(address, method):
-    """Return who may; who may look may ask for the head alone."""
-    return VERDICTS.get(address.route, {}).get("GET" if method == "HEAD" else method)
+    """Return who may; who may look may ask for the head alone, where nothing else is said."""
+    methods = VERDICTS.get(address.route, {})
+    return methods.get("GET" if method == "HEAD" and method not in methods else method)
 
 
 @dataclass(frozen=True)
