@@ -141,7 +141,9 @@ def test_old_missing_and_unset_backups_are_named(healthy, settings):
     assert "2026-11-01" in found(healthy)["old-backup"].what
 
     next(settings.BACKUP_DIR.iterdir()).unlink()
-    assert "does not exist" in found(healthy)["old-backup"].what
+    assert "There is no backup" in found(healthy)["old-backup"].what
+    settings.BACKUP_DIR.rmdir()
+    assert "is not there" in found(healthy)["old-backup"].what
 
     settings.BACKUP_DIR = None
     assert found(healthy)["no-backups"].level == Level.RISK

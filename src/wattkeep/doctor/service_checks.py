@@ -74,7 +74,7 @@ def _check_sqlite() -> Iterator[Finding]:
     if damage != ["ok"]:
         yield fault(
             "database-damaged",
-            f"The database is damaged: {'; '.join(damage)[:300]}",
+            f"The database is damaged: {' '.join('; '.join(damage).split())[:300]}",
             "Stop Wattkeep, keep a copy of the data folder, and bring back a backup"
             " (wattkeep restore).",
         )
@@ -166,10 +166,15 @@ def check_backups(now: datetime) -> Iterator[Finding]:
         return
     last = newest(folder, owner_mark(settings.SECRET_KEY))
     if last is None or now - last > BACKUP_OLD:
-        when = f"is from {last:%Y-%m-%d %H:%M} UTC" if last else "does not exist"
+        if last:
+            what = f"The newest backup in {folder} is from {last:%Y-%m-%d %H:%M} UTC."
+        elif folder.exists():
+            what = f"There is no backup of this installation in {folder}."
+        else:
+            what = f"The folder for backups is not there: {folder}."
         yield fault(
             "old-backup",
-            f"The newest backup in {folder} {when}.",
+            what,
             f"Is the disk there, and can Wattkeep write to it? `wattkeep backup {folder}` makes one"
             " now, or says what is in the way.",
         )
@@ -219,6 +224,6 @@ def check_devices(now: datetime) -> Iterator[Finding]:
         yield risk(
             "quiet-devices",
             f"Not heard for a day: {names}{more}.",
-            "Power, Wi-Fi, the server's address and the key: docs/troubleshooting.md. Set a device"
-            " that is out of use to inactive.",
+            "Look at their power, their Wi-Fi, the server's address and the key, in this order:"
+            " docs/troubleshooting.md says how. Set a device that is out of use to inactive.",
         )
