@@ -126,6 +126,12 @@ def note_setup(request: Any, device: Device, changed: Mapping[str, Any]) -> None
     note(request, Subject.BOARD, "settings changed", on=device, details=lines)
 
 
+def note_share(request: Any, version: str, before: int, after: int) -> None:
+    """Write that a release of the firmware goes to another share of the boards."""
+    told = tell(noop("Share: %(before)s %% → %(after)s %%"), before=before, after=after)
+    note(request, Subject.FIRMWARE, "rolled out", name=version, details=told)
+
+
 def note_command(request: Any, device: Device, kind: str) -> None:
     """Write what a board was told to do."""
     note(request, Subject.BOARD, TOLD_TO[BoardCommand.Kind(kind)], on=device)

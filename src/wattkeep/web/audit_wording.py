@@ -59,6 +59,8 @@ DEEDS = (
     noop("email changed"),
     noop("email confirmed"),
     noop("email deleted"),
+    noop("encryption keys replaced"),
+    noop("history imported"),
 )
 
 

@@ -109,7 +109,9 @@ def invitations(request: HttpRequest) -> HttpResponse:
 def invitation_revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
     """Revoke an invitation that nobody has used."""
     _staff_or_404(request)
-    get_object_or_404(AccountInvitation, pk=invitation_id, used_at=None).delete()
+    invitation = get_object_or_404(AccountInvitation, pk=invitation_id, used_at=None)
+    invitation.delete()
+    note(request, Subject.ACCOUNT, "invitation withdrawn", name=invitation.email or "–")
     messages.success(request, _("The invitation is revoked."))
     return redirect("web:invitations")
 

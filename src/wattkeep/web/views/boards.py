@@ -10,12 +10,11 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from wattkeep.api.access import device_or_404
-from wattkeep.api.audited import note_command, note_setup
+from wattkeep.api.audited import note_command, note_setup, note_share
 from wattkeep.api.board_payloads import board_payload
 from wattkeep.boards.commands import queue_command, withdraw_command
 from wattkeep.boards.releases import (
@@ -27,7 +26,6 @@ from wattkeep.boards.releases import (
     withdraw,
 )
 from wattkeep.monitoring.audit import Subject, note
-from wattkeep.monitoring.audit_words import tell
 from wattkeep.monitoring.models import BoardCommand, FirmwareRelease, Role
 from wattkeep.web.board_forms import BoardForm, ShareForm
 from wattkeep.web.board_wording import (
@@ -148,8 +146,7 @@ def _steer(request: HttpRequest) -> None:
         return
     before = release.share
     change_share(release, form.cleaned_data["share"])
-    told = tell(noop("Share: %(before)s %% → %(after)s %%"), before=before, after=release.share)
-    note(request, Subject.FIRMWARE, "rolled out", name=version, details=told)
+    note_share(request, version, before, release.share)
     messages.success(
         request,
         _("%(version)s goes to %(share)s %% of the boards.")
