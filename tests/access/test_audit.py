@@ -1,21 +1,29 @@
 """The audit log: what is written, who may read it, as what file, for how long."""
 
+import ast
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+import wattkeep
 from running import PASSWORD
+from wattkeep.api.audited import TOLD_TO
 from wattkeep.monitoring.accounts import create_account
 from wattkeep.monitoring.audit import KEPT_FOR, Subject, changes, forget_old, note, words_of
 from wattkeep.monitoring.audit_words import Told, in_words, pack, tell
 from wattkeep.monitoring.devices import replace_key
-from wattkeep.monitoring.models import AlertRule, AuditEntry, PersonLanguage
+from wattkeep.monitoring.models import AccessToken, AlertRule, AuditEntry, PersonLanguage
+from wattkeep.web.account_adapters import DEEDS_BY_MAIL
+from wattkeep.web.audit_wording import DEEDS
 
 JSON = "application/json"
+PACKAGE = Path(wattkeep.__file__).parent
 
 
 def newest():
@@ -131,6 +139,25 @@ def test_names_in_lines_are_nothing_but_names():
         f"Name: {name}"
     )
     assert in_words(pack(name)) == name
+
+
+def test_every_deed_can_be_said_in_every_language():
+    """A deed that is made up of others' words would be shown as it was written."""
+    known = {*DEEDS, *TOLD_TO.values()}
+    noted = {
+        one.value
+        for path in PACKAGE.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and re.match("_?note", getattr(call.func, "id", ""))
+        for argument in call.args[2:4]
+        for one in ast.walk(argument)
+        if isinstance(one, ast.Constant) and isinstance(one.value, str) and one.value
+    }
+
+    assert len(noted) > 30
+    assert sorted(noted - known - {"made, may "}) == []
+    assert {f"made, may {scope}" for scope in AccessToken.Scope.values} <= known
+    assert set(DEEDS_BY_MAIL.values()) <= known
 
 
 def test_lines_are_looked_through(device, as_owner):
