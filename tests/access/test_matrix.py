@@ -111,6 +111,21 @@ def test_administration_is_for_staff_only(planted, page):
     assert told == set()
 
 
+@pytest.mark.parametrize("persona", ["nobody", "owner", "admin token", "device key", "viewer link"])
+def test_nobody_else_gets_anywhere_in_the_administration(planted, persona):
+    surprises = []
+    for address in every_address(of_admin=True):
+        for method in METHODS:
+            answer = ask(planted, persona, address, method, None)
+            is_away = answer.status in {TO_LOGIN, 301, 302, 403, 404, 405}
+            # Its words and its log-out are everybody's.
+            is_free = address.route in {"admin/jsi18n/", "admin/logout/"}
+            if (not is_away and not is_free) or answer.written:
+                surprises.append(f"{method} /{address.route}: {answer.status} {answer.written}")
+
+    assert surprises == []
+
+
 def any_in(words, body):
     return any(word.encode() in body for word in words.values())
 
