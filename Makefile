@@ -79,9 +79,11 @@ chaos-fleet: setup  ## Restart everything under 2,000 virtual devices for fiftee
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-900} CHAOS_DEVICES=$${CHAOS_DEVICES:-2000} \
 	  $(BIN)/python -m pytest tests/chaos/test_fleet_storm.py -s --timeout 0 $(ARGS)
 
-fuzz: setup  ## Send ten minutes of nonsense to the ingest endpoint, and ten to the API
+fuzz: setup  ## Send ten minutes of nonsense to the ingest endpoint, and twenty to the API
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest tests/ingest/test_fuzz.py \
-	  tests/security/test_fuzz_api.py -s --timeout 0 $(ARGS)
+	  -s --timeout 0 $(ARGS)
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-1200} $(BIN)/python -m pytest tests/security/test_fuzz_api.py \
+	  -s --timeout 0 $(ARGS)
 
 bench: setup  ## Measure what matters, side by side
 	$(BIN)/python benchmarks/ingest.py

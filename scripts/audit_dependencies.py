@@ -1,6 +1,6 @@
 """Asks the public lists of known holes about each pinned dependency; says plainly if it cannot.
 
-Uses pip-audit where it is installed, in this environment or on PATH. It needs a network, so it is
+Uses pip-audit where it is installed, on PATH or in this environment. It needs a network, so it is
 no part of `make lint`: a hole that was found today must not turn yesterday's commit red.
 """
 
@@ -41,10 +41,10 @@ def main() -> int:
 
 def auditor() -> list[str] | None:
     """Return how pip-audit is called here."""
-    if importlib.util.find_spec("pip_audit") is not None:
-        return [sys.executable, "-m", "pip_audit"]
-    found = shutil.which("pip-audit")
-    return [found] if found else None
+    if found := shutil.which("pip-audit"):
+        return [found]
+    is_here = importlib.util.find_spec("pip_audit") is not None
+    return [sys.executable, "-m", "pip_audit"] if is_here else None
 
 
 def audit(command: list[str], name: str) -> tuple[list[str], str]:

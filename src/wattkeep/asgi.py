@@ -22,6 +22,7 @@ from wattkeep.api.live import PATH as LIVE_PATH
 from wattkeep.api.live import LiveSocket, Lookout
 from wattkeep.arrival import arrived
 from wattkeep.bodies import Bodies
+from wattkeep.crowds import Crowds, usual_most
 from wattkeep.exchange import Exchange
 from wattkeep.ingest.batches import Refused
 from wattkeep.ingest.counts import IngestCounts
@@ -83,6 +84,8 @@ class Application:
         keys, disk = KeyCache(), DiskGuard()
         limit = RateLimit(settings.DEVICE_RATE_PER_S, settings.DEVICE_RATE_BURST)
         self._ingest = IngestEndpoint(keys, self._writer, limit, disk, counts=counts)
+        most = settings.CONNECTIONS_PER_ADDRESS
+        self.crowds = Crowds(usual_most() if most is None else most, settings.TRUSTED_PROXIES)
         self.plain_posts = PlainPosts(keys, self._writer, limit, disk)
         self._readiness = Readiness(keys, self._writer, disk)
         self._exchange.on("keys", lambda *_: keys.look_now())

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from wattkeep.ingest.endpoint import RETRY_STORE_S, UNAVAILABLE, encode, plain_success
 from wattkeep.ingest.plain_posts import END_OF_HEAD, MOST_HEAD_BYTES, STARTS, read_head
@@ -27,6 +28,8 @@ MOST_HELD_BYTES = 64 * 1024
 # How much may come in a row that neither ends a head nor belongs to a body.
 MOST_DULL_BYTES = 64 * 1024
 CLOSE = b"connection: close\r\n"
+# When an address that holds too many connections may try again: most of them are idle by then.
+RETRY_CROWD_S = 60
 
 
 class Connection(HttpToolsProtocol):
@@ -54,14 +57,23 @@ class Connection(HttpToolsProtocol):
         self._steps = 0
         self._steps_before = 0
         self._sweep: asyncio.TimerHandle | None = None
+        # What this connection is counted by; "" if it is not.
+        self._crowd = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._sweep = self.loop.call_later(self.idle_s, self._close_if_idle)
+        crowd = self.app.crowds.group(self.client)
+        if self.app.crowds.enter(crowd):
+            self._crowd = crowd
+            self._sweep = self.loop.call_later(self.idle_s, self._close_if_idle)
+        else:
+            transport.write(_too_many())
+            transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._sweep is not None:
             self._sweep.cancel()
+        self.app.crowds.leave(self._crowd)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -212,11 +224,28 @@ class Connection(HttpToolsProtocol):
         self._sweep = self.loop.call_later(self.idle_s, self._close_if_idle)
 
 
+class Socket(WebSocketsSansIOProtocol):
+    """A WebSocket, which takes over a connection that was counted; that one is told no end."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.app.crowds.leave(self.app.crowds.group(self.client))
+        super().connection_lost(exc)
+
+
 @lru_cache(8)
 def _created(date: bytes, length: int, *, is_last: bool) -> bytes:
     return (
         b"HTTP/1.1 201 Created\r\ndate: %b\r\ncontent-type: application/json\r\n"
         b"content-length: %d\r\n%b\r\n" % (date, length, CLOSE if is_last else b"")
+    )
+
+
+def _too_many() -> bytes:
+    body = encode({"error": "Too many connections of this address are open."})
+    return (
+        b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\n"
+        b"content-length: %d\r\nretry-after: %d\r\n%b\r\n%b"
+        % (len(body), RETRY_CROWD_S, CLOSE, body)
     )
 
 

@@ -177,12 +177,12 @@ async def run_server(
     from wattkeep.asgi import application  # sets Django up, before anything imports models
 
     # isort: split
-    from wattkeep.connection import Connection
+    from wattkeep.connection import Connection, Socket
 
     config = uvicorn.Config(
         application,
         http=Connection,
-        ws="websockets-sansio",
+        ws=Socket,
         # Pages say nothing, so nobody has to be listened to for long.
         ws_max_size=MOST_MESSAGE_BYTES,
         interface="asgi3",

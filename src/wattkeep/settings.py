@@ -239,6 +239,9 @@ try:
     )
 except ValueError as error:
     raise ImproperlyConfigured(f"WATTKEEP_TRUSTED_PROXIES: {error}") from None
+# How many connections an address may hold at a process; None: `crowds.py` says.
+_connections = _number("WATTKEEP_CONNECTIONS_PER_ADDRESS", -1)
+CONNECTIONS_PER_ADDRESS = None if _connections < 0 else _connections
 SESSION_ENGINE = "wattkeep.monitoring.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.urls import URLPattern, get_resolver
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -33,14 +33,23 @@ class Address:
 
 
 # What stands in the place of parameters that name no row.
-WORDS = {"way": "browser", "uidb36": "1", "pk": "1"}
+WORDS = {
+    "way": "browser",
+    "uidb36": "1",
+    "pk": "1",
+    "object_id": "1",
+    "id": "1",
+    "content_type_id": "1",
+    "app_label": "auth",
+    "url": "x",
+}
 
 
-def every_address():
-    """Return all addresses but the administration's own, in their order."""
+def every_address(*, of_admin=False):
+    """Return all addresses but the administration's own, or those, in their order."""
     found = {}
     for route in _routes(get_resolver().url_patterns, ""):
-        if not route.startswith("admin/"):
+        if route.startswith("admin/") is of_admin:
             found.setdefault(route, Address(route))
     return list(found.values())
 

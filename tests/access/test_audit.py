@@ -1,25 +1,34 @@
 """The audit log: what is written, who may read it, as what file, for how long."""
 
+import ast
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+import wattkeep
 from running import PASSWORD
+from wattkeep.api.audited import TOLD_TO
 from wattkeep.monitoring.accounts import create_account
 from wattkeep.monitoring.audit import KEPT_FOR, Subject, changes, forget_old, note, words_of
+from wattkeep.monitoring.audit_words import Told, in_words, pack, tell
 from wattkeep.monitoring.devices import replace_key
-from wattkeep.monitoring.models import AlertRule, AuditEntry
+from wattkeep.monitoring.models import AccessToken, AlertRule, AuditEntry, PersonLanguage
+from wattkeep.web.account_adapters import DEEDS_BY_MAIL
+from wattkeep.web.audit_wording import DEEDS
 
 JSON = "application/json"
+PACKAGE = Path(wattkeep.__file__).parent
 
 
 def newest():
     entry = AuditEntry.objects.order_by("-pk").first()
-    return (entry.subject, entry.thing, entry.deed, entry.details)
+    return (entry.subject, entry.thing, entry.deed, in_words(entry.details))
 
 
 def told(client):
@@ -72,7 +81,7 @@ def test_deeds_are_told_wherever_they_are_done(device, as_owner):
         ("correction", "set"),
         ("device", "deleted"),
     ]
-    details = "\n".join(AuditEntry.objects.values_list("details", flat=True))
+    details = "\n".join(map(in_words, AuditEntry.objects.values_list("details", flat=True)))
     assert "01:00 to 2026-01-01 02:00: 1.500 kWh\nReason: Sun storm" in details
     assert "hunter22" not in details
 
@@ -84,9 +93,9 @@ def test_no_secret_is_ever_told(device):
     secrets = [bytes(device.key_hash).hex(), key, key.partition("_")[2]]
 
     assert not any(secret in str([before, after]) for secret in secrets)
-    assert set(changes(before, after)) <= set(
+    assert [str(line) for line in changes(before, after)] == [
         f"Key prefix: {before['Key prefix']} → {after['Key prefix']}"
-    )
+    ]
 
 
 def test_lines_are_read_by_the_sites_owner_and_by_whom_they_are_about(
@@ -98,6 +107,57 @@ def test_lines_are_read_by_the_sites_owner_and_by_whom_they_are_about(
 
     assert told(as_owner) == ["at the owner's site"]
     assert told(as_stranger) == ["of the stranger's account"]
+
+
+def test_lines_are_stored_in_no_language(device, owner, as_owner):
+    PersonLanguage.objects.filter(user=owner).update(language="de", is_chosen=True)
+    rule = AlertRule.objects.filter(device=device).first()
+    as_owner.post(reverse("web:board", args=[device.pk]), {"command": "reboot"})
+    as_owner.post(reverse("web:rule_switch", args=[rule.pk]), {"do": "off"})
+    note(None, Subject.RULE, "changed", on=device, details=changes({}, words_of(rule)))
+
+    stored = "".join(f"{one.deed}{one.details}" for one in AuditEntry.objects.all())
+    page = as_owner.get(reverse("web:audit")).content.decode()
+    told = as_owner.get("/api/v1/audit/").json()["results"]
+
+    assert (rule.get_severity_display(), "told: Restart the board" in stored) == ("Warning", True)
+    assert "Dringlichkeit: – → Warnung" in page
+    assert "Severity: – → Warning" in told[0]["details"].splitlines()
+
+
+@pytest.mark.parametrize(
+    "stored", ["Name: House → Flat", "17", "[17]", "[[1]]", '[["a",3]]', "{", ""]
+)
+def test_lines_from_before_are_shown_as_they_are(stored):
+    assert in_words(stored) == stored
+
+
+def test_names_in_lines_are_nothing_but_names():
+    name = '[["%(what)s",{}]] %s %(x)s'
+
+    assert in_words(pack(tell("%(what)s: %(before)s", what=Told("Name"), before=name))) == (
+        f"Name: {name}"
+    )
+    assert in_words(pack(name)) == name
+
+
+def test_every_deed_can_be_said_in_every_language():
+    """A deed that is made up of others' words would be shown as it was written."""
+    known = {*DEEDS, *TOLD_TO.values()}
+    noted = {
+        one.value
+        for path in PACKAGE.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and re.match("_?note", getattr(call.func, "id", ""))
+        for argument in call.args[2:4]
+        for one in ast.walk(argument)
+        if isinstance(one, ast.Constant) and isinstance(one.value, str) and one.value
+    }
+
+    assert len(noted) > 30
+    assert sorted(noted - known - {"made, may "}) == []
+    assert {f"made, may {scope}" for scope in AccessToken.Scope.values} <= known
+    assert set(DEEDS_BY_MAIL.values()) <= known
 
 
 def test_lines_are_looked_through(device, as_owner):
@@ -181,5 +241,5 @@ def test_what_is_changed_in_the_administration_is_told(device):
     )
 
     assert answer.status_code == 302
-    assert newest() == ("admin", "site Castle", "changed", "Changed: Name")
+    assert newest() == ("admin", "Castle", "changed", "Site\nChanged: Name")
     assert AuditEntry.objects.get(subject="admin").site == device.site

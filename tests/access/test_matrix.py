@@ -1,11 +1,12 @@
 """Every address and method, asked for by everybody: who is answered, and what is never told."""
 
 import re
+from dataclasses import dataclass
 from http.cookies import SimpleCookie
 
 import pytest
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 
 from access.addresses import METHODS, every_address
 from access.planting import OWNERS_WORDS, SHARED_WORDS, plant
@@ -24,8 +25,9 @@ RANKS = {
 LEVELS = {Level.VIEWER: 1, Level.EDITOR: 2, Level.OWNER: 3}
 SAFE = ("GET", "HEAD", "OPTIONS")
 TO_LOGIN = "302 to the login"
-# Methods nobody has: asked by these two only.
-ASK_FOR_MORE = ("nobody", "owner")
+WRITING = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+# What any request may write: that somebody was here, by what.
+TRACES = ("django_session", "usersessions", "accesstoken", "viewerlink", "personlanguage")
 # Their address is a key to the household, whoever has it.
 KEYS_THEMSELVES = ("v/", "l/", "join/")
 
@@ -66,17 +68,20 @@ def test_everybody_gets_what_is_theirs_and_nothing_else(planted, persona):
     secrets = secret_words(planted, persona)
     surprises = []
     for address in every_address():
-        may = VERDICTS.get(address.route, {})
         for method in METHODS:
-            if method not in may and persona not in ASK_FOR_MORE:
-                continue
-            found, body = ask(planted, persona, address, method, may.get(method))
-            wanted = expected(persona, address.route, method, may.get(method))
-            if not is_right(found, wanted):
-                surprises.append(f"{method} /{address.route}: {found}, not {wanted}")
+            may = verdict_on(address, method)
+            answer = ask(planted, persona, address, method, may)
+            wanted = expected(persona, address.route, method, may)
+            what = f"{method} /{address.route}"
+            if not is_right(answer.status, wanted, method):
+                surprises.append(f"{what}: {answer.status}, not {wanted}")
             if not address.route.startswith(KEYS_THEMSELVES):
-                told = [name for name, word in secrets.items() if word.encode() in body]
-                surprises += [f"{method} /{address.route} tells: {name}" for name in told]
+                told = [name for name, word in secrets.items() if word.encode() in answer.body]
+                surprises += [f"{what} tells: {name}" for name in told]
+            if method == "HEAD" and answer.body:
+                surprises.append(f"{what}: a body")
+            if method in SAFE or may is None:
+                surprises += [f"{what} writes: {statement}" for statement in answer.written]
 
     assert surprises == [], f"{persona}. {WHERE}"
 
@@ -84,7 +89,7 @@ def test_everybody_gets_what_is_theirs_and_nothing_else(planted, persona):
 def test_planted_words_are_found_by_their_owner(planted):
     """Otherwise the search above would find nothing anywhere."""
     pages = b"".join(
-        ask(planted, "owner", address, "GET", None)[1]
+        ask(planted, "owner", address, "GET", None).body
         for address in every_address()
         if "GET" in VERDICTS[address.route]
     )
@@ -106,29 +111,65 @@ def test_administration_is_for_staff_only(planted, page):
     assert told == set()
 
 
+@pytest.mark.parametrize("persona", ["nobody", "owner", "admin token", "device key", "viewer link"])
+def test_nobody_else_gets_anywhere_in_the_administration(planted, persona):
+    surprises = []
+    for address in every_address(of_admin=True):
+        for method in METHODS:
+            answer = ask(planted, persona, address, method, None)
+            is_away = answer.status in {TO_LOGIN, 301, 302, 403, 404, 405}
+            # Its words and its log-out are everybody's.
+            is_free = address.route in {"admin/jsi18n/", "admin/logout/"}
+            if (not is_away and not is_free) or answer.written:
+                surprises.append(f"{method} /{address.route}: {answer.status} {answer.written}")
+
+    assert surprises == []
+
+
 def any_in(words, body):
     return any(word.encode() in body for word in words.values())
 
 
+def verdict_on(address, method):
+    """Return who may; who may look may ask for the head alone, where nothing else is said."""
+    methods = VERDICTS.get(address.route, {})
+    return methods.get("GET" if method == "HEAD" and method not in methods else method)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int | str
+    body: bytes
+    written: list
+
+
 def ask(planted, persona, address, method, may):
-    """Return the status and body of an answer; what the request changed is undone."""
+    """Return an answer, and what was written for it; what the request changed is undone."""
     client = planted.personas[persona]
     kept = SimpleCookie({name: one.value for name, one in client.cookies.items()})
     is_api = address.route.startswith("api/")
     body = may.body if may else ""
     kind = "application/json" if is_api else "application/x-www-form-urlencoded"
     cache.clear()  # nobody is held up for what others guessed
+    written = []
+
+    def watch(execute, statement, *rest):
+        if statement.startswith(WRITING) and not any(name in statement for name in TRACES):
+            written.append(statement[:80])
+        return execute(statement, *rest)
+
     before = transaction.savepoint()
     try:
-        answer = client.generic(
-            method, address.path(planted), "{}" if is_api and method != "GET" else body, kind
-        )
+        with connection.execute_wrapper(watch):
+            answer = client.generic(
+                method, address.path(planted), "{}" if is_api and method not in SAFE else body, kind
+            )
         content = b"".join(answer.streaming_content) if answer.streaming else answer.content
     finally:
         transaction.savepoint_rollback(before)
         client.cookies = kept
     is_login = answer.status_code == 302 and answer.url.startswith("/login/")
-    return TO_LOGIN if is_login else answer.status_code, content
+    return Answer(TO_LOGIN if is_login else answer.status_code, content, written)
 
 
 def expected(persona, route, method, may):
@@ -176,10 +217,11 @@ def _by_rank(rank, may):
     return may.status if rank >= LEVELS[may.level] else 403
 
 
-def is_right(found, wanted):
-    """Compare; what nobody may do must only not be done."""
+def is_right(found, wanted, method):
+    """Compare; what nobody may do must only not be done, and what may be done may be told."""
     if wanted is None:
-        return found == TO_LOGIN or 300 <= found < 500
+        least = 200 if method == "OPTIONS" else 300
+        return found == TO_LOGIN or least <= found < 500
     return found == wanted
 
 

@@ -14,6 +14,7 @@ from wattkeep.alerts.outbox_sorting import NOT_THEIRS, sort_out
 from wattkeep.alerts.reports_queue import sites_of
 from wattkeep.monitoring.access import Principal, devices_for, role_on, sites_for
 from wattkeep.monitoring.accounts import create_account
+from wattkeep.monitoring.audit_words import in_words
 from wattkeep.monitoring.devices import create_device
 from wattkeep.monitoring.models import (
     Alert,
@@ -28,6 +29,8 @@ from wattkeep.monitoring.models import (
     SiteMember,
 )
 from wattkeep.monitoring.sharing import accept, hand_over, invite
+
+JSON = "application/json"
 
 
 @pytest.fixture
@@ -229,7 +232,8 @@ def test_owner_changes_and_ends_a_membership(site, friend, as_owner):
 
     assert members(site) == []
     assert [deed for _, _, deed in deeds()] == ["role changed", "removed"]
-    assert AuditEntry.objects.get(deed="role changed").details == "Role: Viewer → Editor"
+    told = AuditEntry.objects.get(deed="role changed").details
+    assert in_words(told) == "Role: Viewer → Editor"
 
 
 def test_member_leaves(site, friend, as_friend):
@@ -260,6 +264,38 @@ def test_site_is_handed_over_with_its_devices(device, owner, friend):
     device.refresh_from_db()
     assert (device.user, Site.objects.get(pk=site.pk).owner) == (friend, friend)
     assert members(site) == [("owner", Role.EDITOR)]
+
+
+def test_site_is_handed_over_by_the_api_with_its_name(device, owner, friend, as_owner):
+    site = device.site
+    member = join(site, friend, Role.EDITOR)
+    address = f"/api/v1/sites/{site.pk}/owner/"
+
+    def send(**body):
+        return as_owner.post(address, {"member": member.pk, "name": site.name, **body}, JSON)
+
+    assert send(name="Castle").json() == {"name": ["This is not the site's name."]}
+    assert send(member=10**6).status_code == 400
+    assert send().json() == {"site": site.pk, "owner": "friend"}
+
+    assert send().status_code == 403
+    assert Site.objects.get(pk=site.pk).owner == friend
+    assert members(site) == [("owner", Role.EDITOR)]
+    told = AuditEntry.objects.get(deed="handed over")
+    assert (in_words(told.details), told.actor_name) == ("Owner: owner → friend", "owner")
+
+
+def test_site_is_handed_over_once(device, friend, stranger):
+    site = device.site
+    late = join(site, stranger, Role.VIEWER)
+    stale = Site.objects.select_related("owner").get(pk=site.pk)
+
+    assert hand_over(site, join(site, friend, Role.VIEWER))
+    assert not hand_over(stale, late)
+    late.delete()
+    assert not hand_over(Site.objects.get(pk=site.pk), late)
+
+    assert Site.objects.get(pk=site.pk).owner == friend
 
 
 def test_handing_over_needs_a_tick(site, friend, owner, as_owner):
@@ -346,7 +382,7 @@ def test_administrator_sees_what_is_others_only_after_saying_so(device, db):
 
     assert (before, meanwhile, after) == (404, 200, 404)
     entry = AuditEntry.objects.get(subject="device")
-    assert (entry.is_as_admin, entry.details) == (True, "Name: House → Flat")
+    assert (entry.is_as_admin, in_words(entry.details)) == (True, "Name: House → Flat")
     assert [deed for _, _, deed in deeds() if deed.startswith(("began", "stopped"))] == [
         "began to look at everybody's sites",
         "stopped looking at everybody's sites",

@@ -95,6 +95,7 @@ API = {
         # The member that was planted is the viewer, who may leave.
         "DELETE": May(OWNER, 204, needs_admin=True, but={"viewer": 204}),
     },
+    f"v1/sites/{SITE}owner/": owners(POST=400),
     f"v1/sites/{SITE}invitations/": owners(GET=200, POST=400),
     f"v1/sites/{SITE}invitations/<int:invitation_id>/": owners(DELETE=204),
     f"v1/sites/{SITE}links/": owners(GET=200, POST=400),
@@ -159,7 +160,8 @@ PAGES = {
     f"devices/{DEVICE}": shows(VIEWER),
     f"devices/{DEVICE}edit/": form(EDITOR),
     f"devices/{DEVICE}board/": form(EDITOR),
-    f"devices/{DEVICE}key/": shows(EDITOR),
+    # The key is shown once, and no head uses that up.
+    f"devices/{DEVICE}key/": {"GET": May(EDITOR), "HEAD": None},
     f"devices/{DEVICE}check/": shows(VIEWER),
     f"devices/{DEVICE}delete/": form(OWNER),
     f"devices/{DEVICE}swap/": form(EDITOR),
@@ -211,7 +213,8 @@ ACCOUNTS = {
     "account/": shows(PERSON),
     "account/sessions/end/": deed(PERSON),
     "account/sessions/<int:session_id>/end/": deed(PERSON, 404),
-    "account/tokens/": form(PERSON, 302),
+    # Asks for the password again for all but GET.
+    "account/tokens/": {**form(PERSON, 302), "HEAD": May(PERSON, 302)},
     "account/tokens/<int:token_id>/revoke/": deed(MINE),
     "account/invitations/": form(STAFF, 404, 404),
     "account/invitations/<int:invitation_id>/revoke/": deed(STAFF, 404),

@@ -11,7 +11,7 @@ from stored import store
 from wattkeep.cli import wattkeep
 from wattkeep.domain.keys import key_hash
 from wattkeep.monitoring.accounts import create_account
-from wattkeep.monitoring.models import Device, Site
+from wattkeep.monitoring.models import AuditEntry, Device, Site
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +40,8 @@ def test_user_is_added_with_a_password_from_standard_input():
     user = authenticate(username="ada", password=PASSWORD)
     assert (user.is_staff, user.is_superuser) == (False, False)
     assert Site.objects.get(owner=user).time_zone == "Asia/Tokyo"
+    entry = AuditEntry.objects.get()
+    assert (entry.deed, entry.account, entry.by_way_of) == ("made", user, "command")
 
 
 def test_user_may_be_an_administrator():

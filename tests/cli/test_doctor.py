@@ -29,4 +29,5 @@ def test_doctor_names_a_damaged_database(tmp_path):
 
     assert done.returncode == 2
     assert {"database", "database-damaged"} & {row["check"] for row in json.loads(done.stdout)}
+    assert "check-failed" not in done.stdout
     assert "Traceback" not in done.stderr

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
+from alerts.telling import make_channel
 from stored import hear, store
 from wattkeep.backups.rotation import file_name, owner_mark
 from wattkeep.doctor.examination import examine
 from wattkeep.doctor.findings import Level, Machine
 from wattkeep.doctor.secrets_checks import check_exposure
 from wattkeep.monitoring.devices import create_device
-from wattkeep.monitoring.models import Device, Lease
+from wattkeep.monitoring.models import Device, Lease, Notification, NotificationChannel
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -111,6 +112,26 @@ def test_a_task_that_fails_and_one_nobody_does_are_named(healthy):
 
     assert "OSError: no room" in faults["task-fails"].what
     assert "'seal'" in faults["task-stuck"].what
+    assert "'ledger', which makes the figures of quarter-hours, fails" in faults["task-fails"].what
+
+
+def test_messages_that_do_not_get_through_are_named(healthy, owner):
+    channel = make_channel(owner, name="Phone", last_error="No route to host.")
+    make_channel(owner, name="Off", last_error="No route to host.", is_enabled=False)
+
+    [problem] = [one for one in examine(NOW, healthy) if one.check == "failing-messages"]
+    assert "'Phone' of owner do not get through: No route to host." in problem.what
+    assert problem.advice.startswith("None ever did.")
+
+    NotificationChannel.objects.filter(pk=channel.pk).update(
+        last_error="", last_success_at=NOW - timedelta(hours=2)
+    )
+    assert "failing-messages" not in found(healthy)
+
+    Notification.objects.create(
+        channel=channel, kind="opened", created_at=NOW, not_before=NOW, failed_at=NOW, error="lost"
+    )
+    assert found(healthy)["failing-messages"].what.endswith("do not get through: lost")
 
 
 def test_old_missing_and_unset_backups_are_named(healthy, settings):
@@ -120,7 +141,9 @@ def test_old_missing_and_unset_backups_are_named(healthy, settings):
     assert "2026-11-01" in found(healthy)["old-backup"].what
 
     next(settings.BACKUP_DIR.iterdir()).unlink()
-    assert "does not exist" in found(healthy)["old-backup"].what
+    assert "There is no backup" in found(healthy)["old-backup"].what
+    settings.BACKUP_DIR.rmdir()
+    assert "is not there" in found(healthy)["old-backup"].what
 
     settings.BACKUP_DIR = None
     assert found(healthy)["no-backups"].level == Level.RISK

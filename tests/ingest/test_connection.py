@@ -12,7 +12,8 @@ import pytest
 import uvicorn
 
 from running import READING
-from wattkeep.connection import Connection
+from wattkeep.connection import Connection, Socket
+from wattkeep.crowds import Crowds
 from wattkeep.domain.readings import Reading
 
 PATIENCE_S = 60
@@ -238,16 +239,17 @@ async def answer_much(scope, receive, send):
 
 
 answer_ok.plain_posts = answer_much.plain_posts = SlowPosts()
+answer_ok.crowds = answer_much.crowds = Crowds(0)
 LENGTH = [(b"content-length", b"2")]
 
 
 @asynccontextmanager
-async def impatient(application, connection=None):
+async def impatient(application, connection=None, ws="none"):
     """Serve with connections that wait 0.2 s for the next request; yield a client's end of one."""
     config = uvicorn.Config(
         application,
         http=connection or Quick,
-        ws="none",
+        ws=ws,
         interface="asgi3",
         lifespan="off",
         log_config=None,
@@ -320,3 +322,66 @@ def test_who_never_reads_an_answer_does_not_keep_the_connection():
             super().connection_lost(exc)
 
     asyncio.run(ask_and_look_away())
+
+
+class Everybody(Crowds):
+    """Counts this machine's connections too."""
+
+    def group(self, client):
+        return client[0]
+
+
+async def answer_in_any_way(scope, receive, send):
+    if scope["type"] == "http":
+        await answer_ok(scope, receive, send)
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    await receive()
+
+
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "answer"),
+    [(b"", b""), (GET, b"ok"), (UPGRADE, b"\r\n\r\n")],
+    ids=["idle", "page", "ws"],
+)
+def test_an_address_holds_so_many_connections_and_no_more(first, answer):
+    async def come_and_go():
+        async with impatient(answer_in_any_way, Connection, Socket) as (reader, writer):
+            host, port = writer.get_extra_info("peername")
+            writer.write(first)
+            if answer:
+                await reader.readuntil(answer)
+            else:
+                await until(lambda: crowds.has("127.0.0.1"))
+            second, other = await asyncio.open_connection(host, port)
+            refusal = await second.read()
+            other.close()
+            writer.close()
+            await until(lambda: not crowds.has("127.0.0.1"))
+            third, later = await asyncio.open_connection(host, port)
+            later.write(GET)
+            accepted = await third.readuntil(b"ok")
+            later.close()
+            await until(lambda: not crowds.has("127.0.0.1"))
+            return refusal, accepted
+
+    async def until(is_so):
+        for _ in range(int(PATIENCE_S / 0.01)):
+            if is_so():
+                return
+            await asyncio.sleep(0.01)
+
+    crowds = answer_in_any_way.crowds = Everybody(1)
+    answer_in_any_way.plain_posts = SlowPosts()
+    refusal, accepted = asyncio.run(come_and_go())
+
+    assert refusal.startswith(b"HTTP/1.1 429 ")
+    assert b"retry-after: 60\r\n" in refusal
+    assert b"200 OK" in accepted

@@ -26,7 +26,7 @@ NAMES = {
     "header, direction": (
         "+a\r\nSet-Cookie: evil=1\r\n\r\n<svg/onload=alert(1)>\u202egnp.exe\u202c\u2066"
     ),
-    "template, path": "{{ 7|add:7 }}{% now 'Y' %}%(name)s{0}%s/../../etc/passwd\x7f" + "W" * 50,
+    "template, path": "{{ 7|add:7 }}{% now 'Y' %}%(name)s{0}%s/../../etc/passwd\x7f" + "W" * 10_000,
 }
 ALIVE = re.compile(r"<script>alert|<img src=x|<svg/onload|onerror=alert\(1\)>", re.IGNORECASE)
 HERE = {"device_id", "site_id", "rule_id", "alert_id", "channel_id"}

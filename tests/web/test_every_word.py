@@ -24,7 +24,6 @@ from wattkeep.alerts.notify_links import ACKNOWLEDGE, Link, sign
 from wattkeep.alerts.notify_text import compose
 from wattkeep.ledger.corrections import Wish, set_correction
 from wattkeep.ledger.update import update_device
-from wattkeep.monitoring.audit import Subject, note
 from wattkeep.monitoring.devices import create_device
 from wattkeep.monitoring.models import (
     Alert,
@@ -38,7 +37,7 @@ from wattkeep.monitoring.models import (
 )
 from wattkeep.monitoring.sharing import invite, make_link
 from wattkeep.web.browser_words import WORDS
-from wattkeep.web.views.audit import DEEDS as DEEDS_NOTED
+from web.log_lines import note_everything
 
 LANGUAGE = "de"
 OPEN, CLOSE = "⟦", "⟧"
@@ -201,8 +200,7 @@ def share(owner, device):
     invite(Site.objects.create(owner=guest, name="Ωo"), Role.EDITOR, guest, user_name="owner")
     offer, links = invite(site, Role.VIEWER, owner)[1], [make_link(site, None, owner, days=7)[1]]
     links.append(make_link(site, device, owner, days=1, name="Ωn")[1])
-    for deed in DEEDS_NOTED:
-        note(None, Subject.MEMBER, deed, on=site, name="Ω", details="In English")
+    note_everything(device)
     return {"offer": offer, "links": links}
 
 

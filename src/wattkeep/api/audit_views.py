@@ -16,6 +16,7 @@ from wattkeep.api.payloads import iso
 from wattkeep.api.sharing_serializers import AuditPageSerializer, AuditQuerySerializer
 from wattkeep.monitoring.access import principal_of
 from wattkeep.monitoring.audit import entries_for, filter_entries
+from wattkeep.monitoring.audit_words import in_english
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,7 +87,7 @@ def entry_row(entry: AuditEntry) -> dict[str, Any]:
         "site": entry.site.name if entry.site else "",
         "thing": entry.thing,
         "deed": entry.deed,
-        "details": entry.details,
+        "details": in_english(entry.details),
     }
 
 

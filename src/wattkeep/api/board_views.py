@@ -10,6 +10,7 @@ from rest_framework import status
 from rest_framework.response import Response
 
 from wattkeep.api.access import OwnView, device_or_404
+from wattkeep.api.audited import note_command, note_setup
 from wattkeep.api.board_payloads import board_payload, command_row
 from wattkeep.api.board_serializers import (
     BoardCommandSerializer,
@@ -53,8 +54,7 @@ class BoardView(OwnView):
             meters=tuple(changed.get("meters", was.meters)),
         )
         change_setup(device.pk, setup)
-        told = ", ".join(f"{name}: {value}" for name, value in changed.items())
-        note(request, Subject.BOARD, "settings changed", on=device, details=told)
+        note_setup(request, device, changed)
         return Response(board_payload(device, timezone.now()))
 
 
@@ -76,7 +76,7 @@ class BoardCommandsView(OwnView):
         user: User = request.user  # type: ignore[assignment]
         command, is_new = queue_command(device.pk, serializer.validated_data["command"], user)
         if is_new:
-            note(request, Subject.BOARD, f"told: {command.get_kind_display()}", on=device)
+            note_command(request, device, command.kind)
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(command_row(command), status=code)
 

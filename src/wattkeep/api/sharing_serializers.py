@@ -45,6 +45,20 @@ class RoleSerializer(serializers.Serializer):  # type: ignore[type-arg]
     role = serializers.ChoiceField(GIVEN)
 
 
+class NewOwnerSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Who becomes the owner; the site's name is asked for, as only they can give it back."""
+
+    member = serializers.IntegerField(min_value=1, max_value=2**62, help_text="A member's number.")
+    name = serializers.CharField(max_length=100, help_text="The site's name, as a confirmation.")
+
+
+class OwnerSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Whose a site is."""
+
+    site = serializers.IntegerField()
+    owner = serializers.CharField()
+
+
 class NewInvitationSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """Whom to invite, as what; without a user name it is a link to hand over."""
 

@@ -16,6 +16,7 @@ urlpatterns = [
         sharing_views.MemberView.as_view(),
         name="site-member",
     ),
+    path("v1/sites/<int:site_id>/owner/", sharing_views.OwnerView.as_view(), name="site-owner"),
     path(
         "v1/sites/<int:site_id>/invitations/",
         sharing_views.InvitationsView.as_view(),

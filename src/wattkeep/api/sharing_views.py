@@ -14,7 +14,13 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from wattkeep.api.access import OwnView, require, site_or_404, sites_of
-from wattkeep.api.audited import note_link
+from wattkeep.api.audited import (
+    note_invitation,
+    note_link,
+    note_member,
+    note_new_owner,
+    note_role,
+)
 from wattkeep.api.payloads import iso
 from wattkeep.api.sharing_serializers import (
     ROLE_NUMBERS,
@@ -26,13 +32,14 @@ from wattkeep.api.sharing_serializers import (
     MemberSerializer,
     NewInvitationSerializer,
     NewLinkSerializer,
+    NewOwnerSerializer,
+    OwnerSerializer,
     RoleSerializer,
     SiteSerializer,
 )
 from wattkeep.monitoring.access import principal_of, sites_for
-from wattkeep.monitoring.audit import Subject, note
 from wattkeep.monitoring.models import Role, SiteMember
-from wattkeep.monitoring.sharing import TooManyError, invite, make_link
+from wattkeep.monitoring.sharing import TooManyError, hand_over, invite, make_link
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -40,6 +47,7 @@ if TYPE_CHECKING:
 
     from wattkeep.monitoring.models import SiteInvitation, ViewerLink
 
+HAS_ANOTHER_OWNER = "The site has another owner by now, or they have left."
 EVERY_METHOD = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"})
 
 
@@ -100,11 +108,10 @@ class MemberView(SharingView):
         require(request, member.site, Role.OWNER)
         body = RoleSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        before = member.get_role_display()
+        before = member.role
         member.role = ROLE_NUMBERS[body.validated_data["role"]]
         member.save(update_fields=["role"])
-        told = f"Role: {before} → {member.get_role_display()}"
-        _note_member(request, member, "role changed", told)
+        note_role(request, member, before)
         return Response(_member(member))
 
     @extend_schema(responses={204: None})
@@ -115,8 +122,30 @@ class MemberView(SharingView):
         if not is_own:
             require(request, member.site, Role.OWNER)
         member.delete()
-        _note_member(request, member, "left" if is_own else "removed")
+        note_member(request, member, "left" if is_own else "removed")
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class OwnerView(SharingView):
+    """Whose a site is."""
+
+    @extend_schema(request=NewOwnerSerializer, responses={200: OwnerSerializer})
+    def post(self, request: Request, site_id: int) -> Response:
+        """Hand it over to a member, with its devices; who was the owner stays as an editor."""
+        site = site_or_404(request, site_id, Role.OWNER)
+        body = NewOwnerSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        if body.validated_data["name"] != site.name:
+            raise ValidationError({"name": ["This is not the site's name."]})
+        number = body.validated_data["member"]
+        found = site.members.select_related("user").filter(pk=number).first()
+        if found is None:
+            raise ValidationError({"member": ["No member of the site has this number."]})
+        before = site.owner
+        if not hand_over(site, found):
+            raise ValidationError({"error": [HAS_ANOTHER_OWNER]})
+        note_new_owner(request, site, before, found.user)
+        return Response({"site": site.pk, "owner": found.user.get_username()})
 
 
 class InvitationsView(SharingView):
@@ -144,9 +173,7 @@ class InvitationsView(SharingView):
             made, token = invite(site, ROLE_NUMBERS[wanted["role"]], user, user_name=wanted["user"])
         except TooManyError as error:
             raise ValidationError({"error": [str(error)]}) from error
-        name = f"{made.addressee or 'by link'} ({site})"
-        told = f"Role: {made.get_role_display()}"
-        note(request, Subject.MEMBER, "invited", on=site, name=name, details=told)
+        note_invitation(request, made, "invited")
         url = _full(request, reverse("web:join", args=[token])) if token else ""
         return Response({**_invitation(made), "url": url}, status=status.HTTP_201_CREATED)
 
@@ -162,8 +189,7 @@ class InvitationView(SharingView):
         if found is None:
             raise Http404
         found.delete()
-        name = f"{found.addressee or 'by link'} ({site})"
-        note(request, Subject.MEMBER, "invitation withdrawn", on=site, name=name)
+        note_invitation(request, found, "invitation withdrawn")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -220,11 +246,6 @@ def _member_or_404(request: Request, site_id: int, member_id: int) -> SiteMember
     if member is None:
         raise Http404
     return member
-
-
-def _note_member(request: Request, member: SiteMember, deed: str, details: str = "") -> None:
-    name = f"{member.user} ({member.site})"
-    note(request, Subject.MEMBER, deed, on=member.site, name=name, details=details)
 
 
 def _full(request: Request, path: str) -> str:

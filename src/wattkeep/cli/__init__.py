@@ -25,6 +25,7 @@ from wattkeep.cli.scaled import beat, worker
 from wattkeep.cli.secrets import secrets
 from wattkeep.cli.sim import sim
 from wattkeep.cli.storage import storage
+from wattkeep.cli.tokens import token
 from wattkeep.cli.up import serve, up
 
 
@@ -45,6 +46,7 @@ for command in (
     beat,
     user,
     device,
+    token,
     board,
     firmware,
     import_,

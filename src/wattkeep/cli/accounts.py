@@ -43,6 +43,7 @@ def add_user(
 
     from wattkeep.domain.calendar import is_time_zone
     from wattkeep.monitoring.accounts import create_account, forget_setup_code
+    from wattkeep.monitoring.audit import Subject, note
 
     if time_zone and not is_time_zone(time_zone):
         raise click.ClickException(
@@ -54,7 +55,8 @@ def add_user(
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     check_password(get_user_model()(username=name), password)
-    create_account(name, password, time_zone=time_zone, is_admin=admin)
+    person = create_account(name, password, time_zone=time_zone, is_admin=admin)
+    note(None, Subject.ACCOUNT, "made", on=person)
     forget_setup_code()
     click.echo(f"Added {name}.")
 
@@ -134,6 +136,7 @@ def add_device(
     open_installation(data_dir)
     from django.core.exceptions import ValidationError
 
+    from wattkeep.monitoring.audit import Subject, note
     from wattkeep.monitoring.devices import create_device
     from wattkeep.monitoring.models import Device
 
@@ -145,6 +148,7 @@ def add_device(
         told = (f"{field}: {' '.join(words)}" for field, words in error.message_dict.items())
         raise click.ClickException(" ".join(told)) from None
     made, key = create_device(owner, draft.name, location=location, interval_s=interval)
+    note(None, Subject.DEVICE, "added", on=made)
     click.echo(f"Added device {made.pk}, {name}. Its key, shown this once:", err=True)
     click.echo(key)
 

@@ -68,7 +68,7 @@ def invite(by_name: str, email: str, days: int, data_dir: Path | None) -> None:
     open_installation(data_dir)
     from django.conf import settings
 
-    from wattkeep.monitoring.audit import Subject, note
+    from wattkeep.api.audited import note_account_invitation
     from wattkeep.monitoring.invitations import invitations_are_used, make_invitation
 
     if not invitations_are_used():
@@ -79,7 +79,7 @@ def invite(by_name: str, email: str, days: int, data_dir: Path | None) -> None:
     if not person.is_staff:
         raise click.ClickException(f"{by_name} is no administrator.")
     _made, token = make_invitation(person, email=email, days=days)
-    note(None, Subject.ACCOUNT, "invited", on=person, name=email or "by a link")
+    note_account_invitation(None, email, by=person)
     if not settings.PUBLIC_URL:
         click.echo("Put the address people reach this Wattkeep by before it:", err=True)
     click.echo(f"{settings.PUBLIC_URL}/invited/{token}/")

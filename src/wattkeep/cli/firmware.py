@@ -60,6 +60,7 @@ def build(source: Path | None, out: Path | None) -> None:
 def publish(folder: Path, share: int, data_dir: Path | None) -> None:
     """Store the release in FOLDER and offer it to a share of the boards."""
     open_installation(data_dir)
+    from wattkeep.api.audited import note_share
     from wattkeep.boards import releases
 
     release = read_release(folder)
@@ -67,6 +68,7 @@ def publish(folder: Path, share: int, data_dir: Path | None) -> None:
         row = releases.publish(release, share)
     except ReleaseError as error:
         raise click.ClickException(str(error)) from None
+    note_share(None, row.version, 0, row.share)
     click.echo(f"Published {row.version}. {_reach(row)}")
 
 
@@ -77,10 +79,13 @@ def publish(folder: Path, share: int, data_dir: Path | None) -> None:
 def change_share(version: str, percent_of_devices: int, data_dir: Path | None) -> None:
     """Offer a release to PERCENT of the boards, also if it was halted or withdrawn."""
     open_installation(data_dir)
+    from wattkeep.api.audited import note_share
     from wattkeep.boards import releases
 
     row = _find(version)
+    before = row.share
     releases.change_share(row, percent_of_devices)
+    note_share(None, row.version, before, row.share)
     click.echo(_reach(row))
 
 
@@ -91,9 +96,11 @@ def withdraw(version: str, data_dir: Path | None) -> None:
     """Offer a release to nobody any more; boards that run it go on with it."""
     open_installation(data_dir)
     from wattkeep.boards import releases
+    from wattkeep.monitoring.audit import Subject, note
 
     row = _find(version)
     releases.withdraw(row)
+    note(None, Subject.FIRMWARE, "withdrawn", name=row.version)
     click.echo(f"{row.version} is offered to nobody any more.")
 
 

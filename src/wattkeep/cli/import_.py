@@ -104,6 +104,7 @@ def _import(source: Source, device: Device, *, dry_run: bool, align: bool) -> in
     """Do it, and tell; return how many lines were refused."""
     from wattkeep.importing.storing import Target, store_file
     from wattkeep.importing.survey import survey_file
+    from wattkeep.monitoring.audit import Subject, note
 
     now_ms = time.time_ns() // 1_000_000
     with _bar(source, "reading") as watch:
@@ -119,6 +120,8 @@ def _import(source: Source, device: Device, *, dry_run: bool, align: bool) -> in
         stored = store_file(source, Target(device.pk, now_ms, survey.shift_kwh), watch)
     for line in describe_stored(stored):
         click.echo(line)
+    if stored.new:
+        note(None, Subject.DEVICE, "history imported", on=device)
     # Also when nothing was new: an earlier run may have been ended before it came to this.
     _update_ledger(device)
     return survey.tally.refused

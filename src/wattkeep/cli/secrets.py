@@ -28,6 +28,7 @@ def rotate(data_dir: Path | None) -> None:
     open_installation(data_dir)
     from django.conf import settings
 
+    from wattkeep.monitoring.audit import Subject, note
     from wattkeep.monitoring.rotation import RotationError
     from wattkeep.monitoring.rotation import rotate as rotate_keys
 
@@ -40,6 +41,7 @@ def rotate(data_dir: Path | None) -> None:
         done = rotate_keys()
     except RotationError as error:
         raise click.ClickException(str(error)) from error
+    note(None, Subject.ADMIN, "encryption keys replaced")
     click.echo(f"{done.moved} secrets are encrypted with the new key.")
     if done.unreadable:
         click.echo(

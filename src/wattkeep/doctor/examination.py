@@ -16,6 +16,7 @@ from wattkeep.doctor.service_checks import (
     check_backups,
     check_database,
     check_devices,
+    check_messages,
     check_tasks,
 )
 
@@ -38,11 +39,12 @@ def examine(now: datetime, machine: Machine | None = None) -> list[Finding]:
         lambda: check_card(machine),
         lambda: check_backups(now),
     ]
-    if not any(one.check == "database" for one in database):
+    if not any(one.check in {"database", "database-damaged"} for one in database):
         checks += [
             lambda: check_clock(now),
             lambda: check_future_readings(now),
             lambda: check_tasks(now),
+            lambda: check_messages(now),
             lambda: check_devices(now),
         ]
     for check in checks:
@@ -50,6 +52,10 @@ def examine(now: datetime, machine: Machine | None = None) -> list[Finding]:
             findings += check()
         except Exception as error:  # noqa: BLE001 - the others must still be heard
             findings.append(
-                fault("check-failed", f"A check could not be made: {error}", "Please report this.")
+                fault(
+                    "check-failed",
+                    f"A check could not be made: {error}",
+                    "Please report it.",
+                )
             )
     return sorted(findings, key=lambda one: -one.level)

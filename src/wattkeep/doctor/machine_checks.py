@@ -12,7 +12,7 @@ from django.db.models import Max
 
 from wattkeep.doctor.findings import fault, risk
 from wattkeep.domain.instants import FIRST_MS, from_ms
-from wattkeep.monitoring.models import DeviceBoot, EnergyReading
+from wattkeep.monitoring.models import Device, DeviceBoot, EnergyReading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,7 @@ LEAST_FREE_SHARE = 0.05
 STA_UNSYNC = 0x0040
 # JEDEC: 0x0A is "90-100 % of the estimated life used", 0x0B beyond it.
 WORN_LIFE = 0x0A
+BACK_UP = "Back up (`wattkeep backup FOLDER`, on another disk)"
 
 
 def check_clock(now: datetime) -> Iterator[Finding]:
@@ -52,7 +53,7 @@ def check_clock(now: datetime) -> Iterator[Finding]:
         yield risk(
             "clock-not-synchronised",
             "Nothing keeps this machine's clock right.",
-            "timedatectl set-ntp true",
+            "Have it set over the network: timedatectl set-ntp true. In a container, on its host.",
         )
 
 
@@ -86,7 +87,8 @@ def check_disk() -> Iterator[Finding]:
         yield risk(
             "disk-filling",
             f"Little room is left on the disk of {settings.DATA_DIR}: {free}.",
-            "`wattkeep storage` shows how fast it fills.",
+            "`wattkeep storage` shows how fast it fills, and what keeping single readings for a"
+            " shorter time (on the Settings page) would save.",
         )
 
 
@@ -98,14 +100,14 @@ def check_card(machine: Machine) -> Iterator[Finding]:
             yield fault(
                 "disk-read-only",
                 f"{folder} is read-only: the system makes a disk so when writing to it failed.",
-                "Back up what can still be read, and replace the disk or SD card.",
+                f"{BACK_UP} what can still be read, and replace the disk or SD card.",
             )
     for path in sorted(machine.sys.glob("fs/ext4/*/errors_count")):
         if (count := _number(path)) > 0:
             yield fault(
                 "disk-errors",
                 f"The file system on {path.parent.name} has had {count} errors.",
-                "Back up now. Then check it (fsck), or replace the disk or SD card.",
+                f"{BACK_UP} now. Then check it (fsck), or replace the disk or SD card.",
             )
     for path in sorted(machine.sys.glob("block/*/device/life_time")):
         lives = [int(part, 16) for part in " ".join(_lines(path)).split()]
@@ -113,7 +115,7 @@ def check_card(machine: Machine) -> Iterator[Finding]:
             yield risk(
                 "disk-worn",
                 f"{path.parent.parent.name} has used up nearly all of its life.",
-                "Back up and replace it soon; cards sold as high endurance last longer.",
+                f"{BACK_UP}, and replace it soon; cards sold as high endurance last longer.",
             )
 
 
@@ -121,10 +123,13 @@ def check_future_readings(now: datetime) -> Iterator[Finding]:
     """Find readings from the future, which hide the present."""
     ahead = EnergyReading.objects.filter(timestamp__gt=now + MOST_AHEAD)
     if device_id := ahead.values_list("device_id", flat=True).first():
+        name = Device.objects.filter(pk=device_id).values_list("name", flat=True).first()
         yield risk(
             "future-readings",
-            f"Device {device_id} has readings from the future, taken while a clock was wrong.",
-            "They will look right once that time has come; until then its newest value is old.",
+            f"{name or 'A deleted device'} (device {device_id}) has readings from the future, taken"
+            " while a clock was wrong.",
+            "See that the clocks of the board and of this machine are right. Nothing else needs to"
+            " be done: until that time has come, its page shows an old value as the newest.",
         )
 
 

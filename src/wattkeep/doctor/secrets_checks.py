@@ -38,7 +38,7 @@ def check_secrets() -> Iterator[Finding]:
             yield risk(
                 "file-modes",
                 f"Other users of this machine can read {path} (mode {mode:o}).",
-                f"chmod go-rwx {path}",
+                f"Keep it to Wattkeep's own user: chmod go-rwx {path}",
             )
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import F, Q
 
 from wattkeep.backups.rotation import newest, owner_mark
 from wattkeep.doctor.findings import fault, risk
 from wattkeep.monitoring.accounts import awaits_first_account
-from wattkeep.monitoring.models import Device, DeviceBoot, Lease
+from wattkeep.monitoring.models import Device, DeviceBoot, Lease, NotificationChannel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,21 @@ TASK_STUCK = timedelta(hours=26)
 BACKUP_OLD = timedelta(days=2)
 DEVICE_GONE = timedelta(days=1)
 DAMAGE_SHOWN = 3
+# Messages that were given up longer ago are nobody's concern any more.
+LOST_SHOWN = timedelta(days=7)
+LOG = "the log (journalctl -u wattkeep, or docker compose logs)"
+# What periodic tasks are for, by their names in `tasks.py`.
+PURPOSES = {
+    "alerts": "finds silent devices and used-up budgets",
+    "notifications": "sends messages",
+    "reports": "writes weekly and monthly reports",
+    "ledger": "makes the figures of quarter-hours",
+    "partitions": "makes room for the next days on PostgreSQL",
+    "sealing": "closes finished days",
+    "retention": "deletes single readings that are no longer to be kept",
+    "backup": "makes the daily backup",
+    "sweeping": "deletes what is over",
+}
 
 
 def check_database() -> Iterator[Finding]:
@@ -58,7 +74,7 @@ def _check_sqlite() -> Iterator[Finding]:
     if damage != ["ok"]:
         yield fault(
             "database-damaged",
-            f"The database is damaged: {'; '.join(damage)[:300]}",
+            f"The database is damaged: {' '.join('; '.join(damage).split())[:300]}",
             "Stop Wattkeep, keep a copy of the data folder, and bring back a backup"
             " (wattkeep restore).",
         )
@@ -93,15 +109,22 @@ def check_tasks(now: datetime) -> Iterator[Finding]:
         if lease.error:
             yield fault(
                 "task-fails",
-                f"The task {lease.name!r} fails: {lease.error.strip().splitlines()[-1][:200]}",
-                "The log says more. It is tried again at its next time.",
+                f"The task {lease.name!r}{_purpose(lease)} fails:"
+                f" {lease.error.strip().splitlines()[-1][:200]}",
+                f"It is tried again by itself. If this stays, {LOG} says more.",
             )
         elif lease.done_at is not None and now - lease.done_at > TASK_STUCK:
             yield fault(
                 "task-stuck",
-                f"The task {lease.name!r} was last done at {lease.done_at:%Y-%m-%d %H:%M} UTC.",
-                "Is Wattkeep running? If so, restart it and look at its log.",
+                f"The task {lease.name!r}{_purpose(lease)} was last done at"
+                f" {lease.done_at:%Y-%m-%d %H:%M} UTC.",
+                f"Is Wattkeep running? If so, restart it; {LOG} says what was in its way.",
             )
+
+
+def _purpose(lease: Lease) -> str:
+    purpose = PURPOSES.get(lease.name.partition("-")[0])
+    return f", which {purpose}," if purpose else ""
 
 
 def _leases_in_use() -> list[Lease]:
@@ -143,17 +166,42 @@ def check_backups(now: datetime) -> Iterator[Finding]:
         return
     last = newest(folder, owner_mark(settings.SECRET_KEY))
     if last is None or now - last > BACKUP_OLD:
-        when = f"is from {last:%Y-%m-%d %H:%M} UTC" if last else "does not exist"
+        if last:
+            what = f"The newest backup in {folder} is from {last:%Y-%m-%d %H:%M} UTC."
+        elif folder.exists():
+            what = f"There is no backup of this installation in {folder}."
+        else:
+            what = f"The folder for backups is not there: {folder}."
         yield fault(
             "old-backup",
-            f"The newest backup in {folder} {when}.",
-            f"Is the disk there, and can Wattkeep write to it? `wattkeep backup {folder}` says.",
+            what,
+            f"Is the disk there, and can Wattkeep write to it? `wattkeep backup {folder}` makes one"
+            " now, or says what is in the way.",
         )
     if folder.exists() and folder.stat().st_dev == settings.DATA_DIR.stat().st_dev:
         yield risk(
             "backup-same-disk",
             f"Backups in {folder} are on the same disk as the data: they will die together.",
-            "Choose a folder on another disk.",
+            "Set WATTKEEP_BACKUP_DIR to a folder on another disk, or copy them to one.",
+        )
+
+
+def check_messages(now: datetime) -> Iterator[Finding]:
+    """Find channels whose last messages did not get through: nobody hears of an incident."""
+    lost = Q(notifications__failed_at__gte=now - LOST_SHOWN)
+    never = Q(last_success_at=None) | Q(notifications__failed_at__gt=F("last_success_at"))
+    failing = NotificationChannel.objects.filter(~Q(last_error="") | (lost & never))
+    for channel in failing.filter(is_enabled=True).select_related("user").distinct():
+        row = channel.notifications.filter(failed_at__isnull=False).first()
+        why = channel.last_error or (row.error if row else "")
+        at = channel.last_success_at
+        since = f"The last did at {at:%Y-%m-%d %H:%M} UTC." if at else "None ever did."
+        yield fault(
+            "failing-messages",
+            f"Messages to {channel.name!r} of {channel.user} do not get through:"
+            f" {' '.join(why.split())[:200]}",
+            f"{since} Try it on the page (Alerts, Channels, Test), add it anew with the"
+            " right address, or switch it off.",
         )
 
 
@@ -176,6 +224,6 @@ def check_devices(now: datetime) -> Iterator[Finding]:
         yield risk(
             "quiet-devices",
             f"Not heard for a day: {names}{more}.",
-            "Power, Wi-Fi, the server's address and the key: docs/troubleshooting.md. Set a device"
-            " that is out of use to inactive.",
+            "Look at their power, their Wi-Fi, the server's address and the key, in this order:"
+            " docs/troubleshooting.md says how. Set a device that is out of use to inactive.",
         )

@@ -7,15 +7,27 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_noop as noop
 
 from wattkeep.monitoring.audit import Subject, note
+from wattkeep.monitoring.audit_words import Told, tell
 from wattkeep.monitoring.models import Alert, Device, Site
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from django.db.models import Model, QuerySet
     from django.http import HttpRequest
+
+
+KINDS = {
+    Site: noop("Site"),
+    Device: noop("Device"),
+    User: noop("User"),
+    Alert: noop("Incident"),
+}
+CHANGED = noop("Changed: %(what)s")
 
 
 class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -35,18 +47,17 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().log_deletions(request, queryset)
 
 
-def _note(request: HttpRequest, obj: Model, deed: str, details: str = "") -> None:
+def _note(request: HttpRequest, obj: Model, deed: str, changed: Sequence[str] = ()) -> None:
     """Write a line, at the site that the row is of; one of a site that goes would stay nowhere."""
     place = obj.device if isinstance(obj, Alert) else obj
     on = place if isinstance(place, Device | Site | User) and deed != "deleted" else None
-    kind = obj._meta.verbose_name  # noqa: SLF001 - Django's way to a row's name
-    note(request, Subject.ADMIN, deed, on=on, name=f"{kind} {obj}", details=details)
+    lines = [Told(KINDS[type(obj)]), *(tell(CHANGED, what=Told(name)) for name in changed)]
+    note(request, Subject.ADMIN, deed, on=on, name=str(obj), details=lines)
 
 
-def _changed_fields(message: Any) -> str:
+def _changed_fields(message: Any) -> list[str]:
     changed = [one["changed"].get("fields", []) for one in message if "changed" in one]
-    names = dict.fromkeys(name for fields in changed for name in fields)
-    return f"Changed: {', '.join(names)}" if names else ""
+    return list(dict.fromkeys(name for fields in changed for name in fields))
 
 
 admin.site.unregister(User)

@@ -9,14 +9,16 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 from django.db.models import BinaryField, Q
+from django.utils.translation import override
 
 from wattkeep.arrival import client_address
 from wattkeep.domain.calendar import day_start
 from wattkeep.monitoring.access import Principal, principal_of, role_on, sites_for
+from wattkeep.monitoring.audit_words import CHANGED, NO, YES, Told, pack, tell
 from wattkeep.monitoring.models import AccessToken, AuditEntry, Device, Role, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
     from django.db.models import Model, QuerySet
@@ -54,12 +56,13 @@ def note(  # noqa: PLR0913 - a line of the log is that much, nearly all of it na
     *,
     on: Device | Site | User | None = None,
     name: str = "",
-    details: str = "",
+    details: str | Told | Iterable[str | Told] = "",
 ) -> AuditEntry:
     """Write one line: whoever sent `request` (None: a command) did `deed`.
 
     `on` is what it was done to: a device, a site, an account, or without it the doer's own.
-    `name` says what exactly, where that is not the thing itself: "Kettle left on".
+    `name` says what exactly, where that is not the thing itself: "Kettle left on". `deed` is a
+    text of the language files; names and `details` are of no language, or `Told`.
     """
     origin = Origin.of(request)
     actor = origin.who.user if origin.who.user_id else None
@@ -75,30 +78,36 @@ def note(  # noqa: PLR0913 - a line of the log is that much, nearly all of it na
         account=on if isinstance(on, User) else (actor if on is None else None),
         thing=(name or _name_of(on))[:200],
         deed=deed[:200],
-        details=details,
+        details=pack(details),
     )
 
 
-def words_of(row: Model, columns: Collection[str] | None = None) -> dict[str, str]:
+def words_of(row: Model, columns: Collection[str] | None = None) -> dict[str, str | Told]:
     """Return what may be told of a row: its columns' names and values in words, no secrets."""
     found = {}
     for column in row._meta.concrete_fields:  # noqa: SLF001 - Django's way to a row's columns
         is_told = column.name not in NEVER_TOLD and not isinstance(column, BinaryField)
         if is_told and (columns is None or column.name in columns):
-            label = str(column.verbose_name).capitalize()
             shown = getattr(row, f"get_{column.name}_display", None)
-            found[label] = _words(shown() if shown else getattr(row, column.name))
+            value = getattr(row, column.name)
+            found[_label(column)] = in_no_language(shown) if shown else _words(value)
     return found
 
 
-def changes(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+def in_no_language(say: Callable[[], object]) -> Told:
+    """Return what `say` returns, a choice's name for instance, to be read in any language."""
+    with override(None):
+        return Told(str(say()))
+
+
+def changes(before: Mapping[str, str | Told], after: Mapping[str, str | Told]) -> list[Told]:
     """Return what is different, a line each: "Name: House → Home"."""
     names = dict.fromkeys([*before, *after])
-    return "\n".join(
-        f"{name}: {before.get(name, '–')} → {after.get(name, '–')}"
+    return [
+        tell(CHANGED, what=Told(name), before=before.get(name, "–"), after=after.get(name, "–"))
         for name in names
         if before.get(name) != after.get(name)
-    )
+    ]
 
 
 def entries_for(who: Principal) -> QuerySet[AuditEntry]:
@@ -159,8 +168,15 @@ def _is_as_admin(who: Principal, site: Site | None) -> bool:
     return role_on(replace(who, sees_all=False), site) is None
 
 
-def _words(value: Any) -> str:
+def _label(column: Any) -> str:
+    if column.name == "url_shown":
+        return "Address"
+    name = str(column.verbose_name)
+    return f"{name[:1].upper()}{name[1:]}"
+
+
+def _words(value: Any) -> str | Told:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return Told(YES if value else NO)
     text = "–" if value in (None, "") else str(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

@@ -19,6 +19,7 @@ from wattkeep.monitoring.models import (
     KeyChange,
     Role,
     RuleChange,
+    Site,
     SiteInvitation,
     SiteMember,
     ViewerLink,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.contrib.auth.models import User
-
-    from wattkeep.monitoring.models import Site
 
 INVITATION_LASTS = timedelta(days=14)
 LINK_LASTS = {
@@ -117,18 +116,25 @@ def accept(invitation: SiteInvitation, user: User) -> SiteMember | None:
     return member
 
 
-def hand_over(site: Site, member: SiteMember) -> None:
-    """Make a member the site's owner; who was it stays as an editor."""
+def hand_over(site: Site, member: SiteMember) -> bool:
+    """Make a member the site's owner; who was it stays as an editor.
+
+    False, and nothing done, if the site has another owner by now, or the member has left.
+    """
     before, after = site.owner, member.user
     with transaction.atomic():
-        Device.objects.filter(site=site, user=before).update(user=after)
+        if not SiteMember.objects.filter(pk=member.pk).exists():
+            return False
+        if not Site.objects.filter(pk=site.pk, owner=before).update(owner=after):
+            return False
         site.owner = after
-        site.save(update_fields=["owner"])
+        Device.objects.filter(site=site, user=before).update(user=after)
         member.delete()
         SiteMember.objects.create(site=site, user=before, role=Role.EDITOR)
         # Processes hold devices with their owners.
         KeyChange.note()
         RuleChange.note()
+    return True
 
 
 def make_link(

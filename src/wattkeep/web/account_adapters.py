@@ -17,9 +17,11 @@ from django.contrib.sites.shortcuts import get_current_site
 from django.db import transaction
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext_noop as noop
 
 from wattkeep.arrival import client_address
 from wattkeep.monitoring.audit import Subject, note
+from wattkeep.monitoring.audit_words import Told
 from wattkeep.monitoring.secrets import decrypt, encrypt
 from wattkeep.monitoring.sessions import row_key
 from wattkeep.monitoring.throttles import MAILS_BY_RECIPIENT
@@ -34,6 +36,14 @@ logger = logging.getLogger(__name__)
 MOST_LETTERS = 200
 # Said by the page itself, or by what comes after it.
 UNSAID = frozenset({"account/messages/logged_in.txt", "account/messages/logged_out.txt"})
+# What the log calls what allauth's mails tell of, where their names are for programmers.
+DEEDS_BY_MAIL = {
+    "totp_activated": "authenticator app set up",
+    "totp_deactivated": "authenticator app removed",
+    "webauthn_added": "passkey added",
+    "webauthn_removed": "passkey removed",
+    "recovery_codes_generated": "recovery codes made",
+}
 # One thread: how long a mail server takes tells nobody whether there is an account.
 _post_office = ThreadPoolExecutor(1, "wattkeep-mail")
 
@@ -75,9 +85,8 @@ class AccountAdapter(DefaultAccountAdapter):
         typed = credentials.get("username") or ""
         # Asked for, and written, whether there is such an account or not: both take as long.
         account = get_user_model().objects.filter(username__iexact=typed[:150]).first()
-        note(
-            request, Subject.LOGIN, "failed", on=account, name="" if account else "no such account"
-        )
+        told = "" if account else Told(noop("No such account"))
+        note(request, Subject.LOGIN, "failed", on=account, details=told)
 
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
         note(request, Subject.LOGIN, "logged in", on=user)
@@ -90,7 +99,8 @@ class AccountAdapter(DefaultAccountAdapter):
         self, template_prefix: str, user: Any, *args: Any, **kw: Any
     ) -> None:
         """Write down, and mail where mail is set up, what was changed about an account."""
-        deed = template_prefix.rpartition("/")[2].replace("_", " ")
+        name = template_prefix.rpartition("/")[2]
+        deed = DEEDS_BY_MAIL.get(name, name.replace("_", " "))
         note(allauth_context.request, Subject.ACCOUNT, deed, on=user)
         super().send_notification_mail(template_prefix, user, *args, **kw)
 

@@ -62,6 +62,18 @@ class BoardForm(forms.Form):
         }
         super().__init__(data, initial=initial)
 
+    def changes(self) -> dict[str, Any]:
+        """Return what was changed, by the names in `Setup`."""
+        told = self.cleaned_data
+        values = {
+            "interval_s": told["interval_s"],
+            "display": DISPLAY_VALUES[told["display"]],
+            "contrast": told["contrast"],
+            "meters": (told["meter"],) if told["meter"] else (),
+        }
+        changed = {"meters" if name == "meter" else name for name in self.changed_data}
+        return {name: value for name, value in values.items() if name in changed}
+
     def save(self) -> None:
         """Store it; the board asks for it with its next post."""
         told = self.cleaned_data

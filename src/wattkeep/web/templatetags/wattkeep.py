@@ -14,6 +14,7 @@ from django.utils.html import format_html
 
 from wattkeep.monitoring.access import sees_all
 from wattkeep.monitoring.wording import date_text
+from wattkeep.web.audit_wording import details_words, thing_words, way_words
 from wattkeep.web.browser_words import browser_words
 from wattkeep.web.wording import STATES, ago_text, number_text
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 register = template.Library()
+register.filter("of_the_log", thing_words)
+register.filter("details_of_the_log", details_words)
+register.filter("way_of_the_log", way_words)
 
 DIST = Path(__file__).resolve().parent.parent / "static" / "dist"
 THEMES = ("light", "dark")

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from wattkeep.api.audited import note_account_invitation
 from wattkeep.monitoring.audit import Subject, note
 from wattkeep.monitoring.invitations import invitations_are_used, make_invitation
 from wattkeep.monitoring.models import AccessToken, AccountInvitation
@@ -83,7 +84,7 @@ def invitations(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         _made, token = make_invitation(user, email=given["email"], days=given["days"])
-        note(request, Subject.ACCOUNT, "invited", name=given["email"] or "by a link")
+        note_account_invitation(request, given["email"])
         link = public(request, reverse("web:invited", args=[token]))
         if given["email"] and settings.MAIL_IS_SET_UP:
             told = {"link": link, "inviter": user.get_username(), "days": given["days"]}
@@ -108,7 +109,9 @@ def invitations(request: HttpRequest) -> HttpResponse:
 def invitation_revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
     """Revoke an invitation that nobody has used."""
     _staff_or_404(request)
-    get_object_or_404(AccountInvitation, pk=invitation_id, used_at=None).delete()
+    invitation = get_object_or_404(AccountInvitation, pk=invitation_id, used_at=None)
+    invitation.delete()
+    note(request, Subject.ACCOUNT, "invitation withdrawn", name=invitation.email or "–")
     messages.success(request, _("The invitation is revoked."))
     return redirect("web:invitations")
 

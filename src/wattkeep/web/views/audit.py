@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import render
-from django.utils.translation import gettext_noop as noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -19,38 +18,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 ROWS_SHOWN = 100
-# What the log says was done; it is stored in English and read in the reader's language.
-DEEDS = (
-    noop("added"),
-    noop("changed"),
-    noop("deleted"),
-    noop("command taken back"),
-    noop("settings changed"),
-    noop("began to look at everybody's sites"),
-    noop("stopped looking at everybody's sites"),
-    noop("invited"),
-    noop("made"),
-    noop("password changed"),
-    noop("second factor dropped"),
-    noop("rolled out"),
-    noop("withdrawn"),
-    noop("old keys ended"),
-    noop("replaced"),
-    noop("logged in"),
-    noop("other sessions ended"),
-    noop("session ended"),
-    noop("invitation declined"),
-    noop("invitation withdrawn"),
-    noop("joined"),
-    noop("left"),
-    noop("removed"),
-    noop("role changed"),
-    noop("handed over"),
-    noop("revoked"),
-    noop("made, may read"),
-    noop("made, may write"),
-    noop("made, may admin"),
-)
 
 
 @never_cache

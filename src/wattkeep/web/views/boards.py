@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from wattkeep.api.access import device_or_404
+from wattkeep.api.audited import note_command, note_setup, note_share
 from wattkeep.api.board_payloads import board_payload
 from wattkeep.boards.commands import queue_command, withdraw_command
 from wattkeep.boards.releases import (
@@ -57,8 +58,7 @@ def board(request: HttpRequest, device_id: int) -> HttpResponse:
     form = BoardForm(request.POST or None, device)
     if request.method == "POST" and form.is_valid():
         form.save()
-        told = ", ".join(f"{name}: {form.cleaned_data[name]}" for name in form.changed_data)
-        note(request, Subject.BOARD, "settings changed", on=device, details=told)
+        note_setup(request, device, form.changes())
         messages.success(request, _("Saved. The board takes it over with its next post."))
         return here
     now = timezone.now()
@@ -89,8 +89,7 @@ def _give_command(request: HttpRequest, device: Device) -> None:
         return
     is_new = queue_command(device.pk, kind, request.user)[1]  # type: ignore[arg-type]  # login_required
     if is_new:
-        label = BoardCommand.Kind(kind).label
-        note(request, Subject.BOARD, f"told: {label}", on=device)
+        note_command(request, device, kind)
     words = _("The board gets it with its next post.") if is_new else _("That waits already.")
     messages.success(request, words)
 
@@ -147,8 +146,7 @@ def _steer(request: HttpRequest) -> None:
         return
     before = release.share
     change_share(release, form.cleaned_data["share"])
-    told = f"Share: {before} % → {release.share} %"
-    note(request, Subject.FIRMWARE, "rolled out", name=version, details=told)
+    note_share(request, version, before, release.share)
     messages.success(
         request,
         _("%(version)s goes to %(share)s %% of the boards.")

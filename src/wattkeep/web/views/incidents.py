@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -23,6 +24,7 @@ from wattkeep.alerts.outbox_state import dismiss, notifications_of, retry, undel
 from wattkeep.api.access import devices_of, require, sites_to_change
 from wattkeep.api.audited import note_incident
 from wattkeep.monitoring.access import Principal, may, principal_of
+from wattkeep.monitoring.audit_words import Told, tell
 from wattkeep.monitoring.models import Role
 from wattkeep.web.alert_wording import facts, moment_text, show_incident, show_told
 from wattkeep.web.incident_curve import incident_curve
@@ -168,7 +170,7 @@ def _act(
     deed = str(values.get("do"))
     if deed == "acknowledge":
         acknowledge(alert, user, now)
-        note_incident(request, alert, _deed("acknowledged", request, user))
+        note_incident(request, alert, "acknowledged", _way(request, user))
         return _("Acknowledged: you get no more messages about it but that it is over.")
     if deed.startswith("snooze"):
         # A button of the menu says it by itself: snooze-4.
@@ -176,19 +178,20 @@ def _act(
         zone = site_of(alert).zone
         until = snooze_until(asked, now, zone)
         snooze(alert, user, until, now)
-        note_incident(request, alert, _deed("snoozed", request, user))
+        note_incident(request, alert, "snoozed", _way(request, user))
         return _("Snoozed until %(moment)s.") % {"moment": moment_text(until, zone)}
     if deed == "resolve":
         resolve(alert, user, now)
-        note_incident(request, alert, _deed("resolved", request, user))
+        note_incident(request, alert, "resolved", _way(request, user))
         return _("Resolved. It opens again only after it has been over.")
     raise Http404
 
 
-def _deed(deed: str, request: HttpRequest, user: User) -> str:
-    """Return what is written in the log; a message's link needs no log-in, and says for whom."""
-    is_link = request.user.pk != user.pk
-    return f"{deed} by a message's link to {user.get_username()}" if is_link else deed
+def _way(request: HttpRequest, user: User) -> list[Told]:
+    """Return what the log says of how; a message's link needs no log-in, and says for whom."""
+    if request.user.pk == user.pk:
+        return []
+    return [tell(noop("By a message's link to %(name)s"), name=user.get_username())]
 
 
 def _has_channel(request: HttpRequest) -> bool:

@@ -19,6 +19,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from wattkeep.api.access import TOO_LITTLE, require, site_or_404, sites_of
+from wattkeep.api.audited import (
+    note_invitation,
+    note_member,
+    note_new_owner,
+    note_role,
+    role_line,
+)
 from wattkeep.monitoring.access import SEES_ALL_FOR_S, SEES_ALL_UNTIL, principal_of, role_on
 from wattkeep.monitoring.audit import Subject, note
 from wattkeep.monitoring.models import Role, Site, SiteInvitation, SiteMember
@@ -114,8 +121,7 @@ def invitation_withdraw(request: HttpRequest, site_id: int, invitation_id: int) 
     site = site_or_404(request, site_id, Role.OWNER)
     invitation = get_object_or_404(site.invitations, pk=invitation_id)
     invitation.delete()
-    name = invitation.addressee or "by link"
-    note(request, Subject.MEMBER, "invitation withdrawn", on=site, name=f"{name} ({site})")
+    note_invitation(request, invitation, "invitation withdrawn")
     messages.success(request, _("The invitation is withdrawn."))
     return redirect("web:site_members", site.pk)
 
@@ -172,24 +178,17 @@ def _invite(request: HttpRequest, site: Site, wanted: dict[str, Any]) -> None:
     invitation, token = invite(
         site, wanted["role"], user, user_name=wanted["user_name"], email=wanted["email"]
     )
-    name = invitation.addressee or "by link"
-    told = _role_told(invitation.role)
-    note(request, Subject.MEMBER, "invited", on=site, name=f"{name} ({site})", details=told)
+    note_invitation(request, invitation, "invited")
     if not token:
         told = _("If there is an account %(name)s, the invitation waits there.")
-        messages.success(request, told % {"name": name})
+        messages.success(request, told % {"name": invitation.addressee})
         return
     link = public(request, reverse("web:join", args=[token]))
     if wanted["email"] and settings.MAIL_IS_SET_UP and _mail(invitation, link):
         told = _("The invitation is on its way to %(name)s.")
-        messages.success(request, told % {"name": name})
+        messages.success(request, told % {"name": invitation.addressee})
         return
     hold_secret(request, INVITATION_NAME, link)
-
-
-def _role_told(role: int) -> str:
-    """Return a line of the log, which is in English whoever reads it."""
-    return f"Role: {Role(role).name.capitalize()}"
 
 
 def _mail(invitation: SiteInvitation, link: str) -> bool:
@@ -215,16 +214,14 @@ def _accept(request: HttpRequest, invitation: SiteInvitation) -> None:
     if member is None:
         messages.error(request, _("This invitation is not good any more, or the site is yours."))
         return
-    told = _role_told(member.role)
-    name = f"{user} ({invitation.site})"
-    note(request, Subject.MEMBER, "joined", on=invitation.site, name=name, details=told)
+    note_member(request, member, "joined", role_line(member.role))
     messages.success(request, _("You are a member of %(site)s.") % {"site": invitation.site})
 
 
 def _act_on_oneself(request: HttpRequest, member: SiteMember, deed: str) -> None:
     if deed == "leave":
         member.delete()
-        note(request, Subject.MEMBER, "left", on=member.site, name=f"{member.user} ({member.site})")
+        note_member(request, member, "left")
         messages.success(request, _("You left %(site)s.") % {"site": member.site})
         return
     member.is_muted = deed == "mute"
@@ -238,26 +235,27 @@ def _act_on_oneself(request: HttpRequest, member: SiteMember, deed: str) -> None
 
 
 def _act_on_member(request: HttpRequest, member: SiteMember, deed: str) -> None:
-    site, name = member.site, f"{member.user} ({member.site})"
+    site = member.site
     if deed == "remove":
         member.delete()
-        note(request, Subject.MEMBER, "removed", on=site, name=name)
+        note_member(request, member, "removed")
         messages.success(request, _("%(name)s is no member any more.") % {"name": member.user})
     elif deed == "hand_over":
         if request.POST.get("confirm") != "yes":
             messages.error(request, _("Tick the box first: only the new owner can give it back."))
             return
-        told = f"Owner: {site.owner} → {member.user}"
-        hand_over(site, member)
-        note(request, Subject.SITE, "handed over", on=site, details=told)
+        before = site.owner
+        if not hand_over(site, member):
+            messages.error(request, _("The site has another owner by now, or they have left."))
+            return
+        note_new_owner(request, site, before, member.user)
         words = _("%(site)s is %(name)s's now; you stay as an editor.")
         messages.success(request, words % {"site": site, "name": member.user})
     elif deed.isdecimal() and int(deed) in dict(GIVEN_ROLES):
-        told = _role_told(member.role)
+        was = member.role
         member.role = int(deed)
         member.save(update_fields=["role"])
-        told = f"{told} → {Role(member.role).name.capitalize()}"
-        note(request, Subject.MEMBER, "role changed", on=site, name=name, details=told)
+        note_role(request, member, was)
         messages.success(request, f"{member.user}: {member.get_role_display()}.")
     else:
         raise Http404

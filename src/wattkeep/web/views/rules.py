@@ -123,7 +123,7 @@ def rule_switch(request: HttpRequest, rule_id: int) -> HttpResponse:
         rule.save()
         if not rule.is_enabled:
             retire(rule, timezone.now())
-        note_rule(request, rule, f"switched {deed}")
+        note_rule(request, rule, "switched on" if rule.is_enabled else "switched off")
         words = _("%(name)s is on.") if rule.is_enabled else _("%(name)s is off.")
         messages.success(request, words % {"name": rule_name(rule)})
     return _to_list(rule)
@@ -161,7 +161,7 @@ def _edit(request: HttpRequest, rule: AlertRule) -> HttpResponse:
             ready.save()
             if not ready.is_enabled:
                 retire(ready, timezone.now())
-            told = "" if is_new else changes(before, words_of(ready))
+            told = [] if is_new else changes(before, words_of(ready))
             note_rule(request, ready, "made" if is_new else "changed", told)
             messages.success(request, _("%(name)s is saved.") % {"name": rule_name(ready)})
             return _to_list(ready)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from wattkeep.ledger.forecast import DeviceSize
+    from wattkeep.monitoring.audit_words import Told
 
 
 @never_cache
@@ -91,7 +92,7 @@ def storage(request: HttpRequest) -> HttpResponse:
     return render(request, "web/storage.html", context)
 
 
-def _told(before: dict[str, str], site: Site) -> str:
+def _told(before: dict[str, str | Told], site: Site) -> list[Told]:
     # Read again: the form leaves numbers as they were typed.
     return changes(before, words_of(Site.objects.get(pk=site.pk)))
 
