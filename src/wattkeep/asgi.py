@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 PAGES_AT_ONCE = 4
 # Files of readings take as long as somebody reads them, so they take nobody else's turn.
 FILES_AT_ONCE = 2
-FILE_SUFFIX = ".csv"
+FILE_SUFFIXES = (".csv", ".gz")
 MOST_PAGES_WAITING = 500
 RETRY_SOON = (b"retry-after", b"5")
 # How long the writer's thread waits for the interpreter while the loop is busy; Python's 5 ms are
@@ -157,7 +157,7 @@ class Application:
         begun_s = time.perf_counter()
         answer = HeldAnswer(send)
         try:
-            pages, turns = self._files if scope["path"].endswith(FILE_SUFFIX) else self._pages
+            pages, turns = self._files if scope["path"].endswith(FILE_SUFFIXES) else self._pages
             async with turns:
                 await pages(scope, _again(body, receive), answer.take)
         finally:

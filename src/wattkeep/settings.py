@@ -345,6 +345,13 @@ try:
 except ValueError as error:
     raise ImproperlyConfigured(f"WATTKEEP_BACKUP_KEEP: {error}") from None
 
+# -- files that people order ------------------------------------------------------------------
+
+EXPORT_KEPT_DAYS = _number("WATTKEEP_EXPORT_KEPT_DAYS", 7)
+EXPORT_MOST_MB = _number("WATTKEEP_EXPORT_MOST_MB", 200)
+
+# -- periodic tasks ---------------------------------------------------------------------------
+
 # Whether servers run the periodic tasks (`wattkeep.tasks`) themselves. "auto": they do without
 # Redis; with it workers do, and servers only while it is away.
 TICKER = _choice("WATTKEEP_TICKER", "auto", ("auto", "on", "off"))

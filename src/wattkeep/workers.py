@@ -49,8 +49,8 @@ LEAD = timedelta(seconds=5)
 # What can go on for minutes waits in a queue of its own.
 QUICK, LONG = f"{settings.REDIS_PREFIX}-quick", f"{settings.REDIS_PREFIX}-long"
 QUEUES = {"all": f"{QUICK},{LONG}", "quick": QUICK, "long": LONG}
-# Four tasks can be long ones, and the others must not wait for them.
-CONCURRENCY = 6
+# Five tasks can be long ones, and the others must not wait for them.
+CONCURRENCY = 7
 # Longer than a worker that is busy leaves a message waiting; it is stale long before.
 VISIBLE_AGAIN_S = 600
 # Redis answers a worker's blocking question within a second.

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 64),
-    default=6,
+    default=7,
     show_default=True,
-    help="Processes; up to four are busy with long tasks.",
+    help="Processes; up to five are busy with long tasks.",
 )
 @data_dir_option
 def worker(queues: str, concurrency: int, data_dir: Path | None) -> None:

@@ -12,6 +12,7 @@ from wattkeep.monitoring.models import (
     DeviceBoot,
     EnergyReading,
     EnergySlot,
+    Export,
     LedgerMark,
     LedgerState,
     MeterEvent,
@@ -59,6 +60,8 @@ def delete_device(device: Device, typed_name: str) -> None:
     device.is_active = False
     device.save(update_fields=["is_active"])
     _delete_telemetry(device_id)
+    # Files that it is in, also such as others ordered.
+    Export.objects.filter(parts__device=device_id).delete()
     device.delete()
     # Other processes learn within a second that the key is gone; what they took until then.
     _delete_telemetry(device_id)
