@@ -42,6 +42,7 @@ from wattkeep.readiness import Readiness
 from wattkeep.tasks import TASKS
 from wattkeep.tether import tether_to_parent
 from wattkeep.ticker import Ticker
+from wattkeep.tracing import traced_app, traced_store, traced_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,9 @@ class Application:
         self._lookout = Lookout(self._hub, lambda: self._exchange.is_up)
         self._live_socket = LiveSocket.as_asgi(hub=self._hub, lookout=self._lookout)
         counts, self._page_counts = IngestCounts(), PageCounts()
-        self._writer = Writer(open_store(), after_commit=self._after_commit, counts=counts)
+        self._writer = Writer(
+            traced_store(open_store()), after_commit=self._after_commit, counts=counts
+        )
         self._metrics = Metrics(counts, self._page_counts, self._gauges)
         keys, disk = KeyCache(), DiskGuard()
         limit = RateLimit(settings.DEVICE_RATE_PER_S, settings.DEVICE_RATE_BURST)
@@ -87,7 +90,8 @@ class Application:
         self._readiness = Readiness(keys, self._writer, disk)
         self._exchange.on("keys", lambda *_: keys.look_now())
         share_limits(limit, self._exchange)
-        self._ticker = Ticker(TASKS if settings.TICKER != "off" else (), is_wanted=self._is_alone)
+        tasks = traced_tasks(TASKS) if settings.TICKER != "off" else ()
+        self._ticker = Ticker(tasks, is_wanted=self._is_alone)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
@@ -221,4 +225,4 @@ def _collect_less_garbage() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-application = Application()
+application = traced_app(Application())

@@ -486,6 +486,14 @@ SPECTACULAR_SETTINGS = {
 # Without one, only the machine itself may read /metrics.
 METRICS_TOKEN = _text("WATTKEEP_METRICS_TOKEN")
 
+# Where OpenTelemetry's spans are sent (OTLP over HTTP); empty makes none.
+TRACES_URL = _text("WATTKEEP_TRACES_URL").strip()
+if TRACES_URL and not re.match(r"https?://[^\s/]", TRACES_URL):
+    raise ImproperlyConfigured(
+        f"WATTKEEP_TRACES_URL={_without_password(TRACES_URL)!r}: "
+        "write an address such as http://localhost:4318."
+    )
+
 LOG_LEVEL = _text("WATTKEEP_LOG_LEVEL", "WARNING").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
     raise ImproperlyConfigured(
