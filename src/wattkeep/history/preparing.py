@@ -90,7 +90,9 @@ def go_on(export: Export) -> bool:
         raise
     except BlockError as error:
         with speak_to(export.user_id):
-            words = _("A day cannot be read: %(error)s") % {"error": error}
+            words = _("%(day)s cannot be read. Order the time before it and after it.") % {
+                "day": from_ms(error.day_ms).date().isoformat()
+            }
         return _fail(export, words)
     except Exception:
         logger.exception("export %s: a piece of it failed", export.pk)
