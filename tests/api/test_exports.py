@@ -98,7 +98,7 @@ def test_page_orders_shows_and_deletes(as_owner, device, reading):
     assert (made.start, made.end) == (paris, paris + timedelta(days=1))
     assert "A file is being prepared for you." in twice
     assert f'href="/api/v1/exports/{made.pk}/file.gz"' in ready
-    assert "1 lines" in ready
+    assert "1 line, " in ready
     assert not Export.objects.exists()
 
 
