@@ -210,7 +210,7 @@ def test_no_file_takes_the_last_of_the_disk(who, device, settings, request):
 def test_day_that_cannot_be_read_is_named(who, device):
     store_counter(device, *((NOON + timedelta(minutes=n), 1 + n) for n in range(50)))
     seal_due(NOON + 10 * DAY)
-    ReadingBlock.objects.update(checksum=1)
+    ReadingBlock.objects.update(power=b"")
 
     made = prepare(who, wish(device))
 
