@@ -85,8 +85,7 @@ class NotNowError(APIException):
     status_code = status.HTTP_409_CONFLICT
 
     def __init__(self, words: str) -> None:
-        super().__init__()
-        self.detail = {"error": words}  # type: ignore[assignment]  # DRF takes it as it is
+        super().__init__({"error": words})
 
 
 class GzipRenderer(BaseRenderer):
