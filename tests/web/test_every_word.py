@@ -235,6 +235,7 @@ def addresses(home):
         f"/energy/correct/?device={device}&{span}",
         "/history/",
         f"/history/?device={device}&metric=power&metric=voltage",
+        "/exports/",
         f"/insights/?device={device}",
         f"/insights/voltage/?device={device}",
         "/alerts/",
