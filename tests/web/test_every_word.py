@@ -47,7 +47,7 @@ PROPER = {
     "API", "Apprise", "Arduino", "BotFather", "CSV", "ESP", "ESPHome", "Europe", "GND", "Home",
     "JSON", "Modbus", "NodeMCU", "POST", "PZEM", "QR", "STARTTLS", "TLS", "TX", "RX", "Tasmota",
     "Telegram", "UTC", "UART", "USB", "Wattkeep", "WebQuery", "Webhook", "Wi", "Fi", "curl",
-    "ntfy", "owner", "http", "https", "html",
+    "NDJSON", "ntfy", "owner", "http", "https", "html",
 }  # fmt: skip
 UNITS = {
     "W", "kW", "kWh", "Wh", "V", "A", "Hz", "VA", "s", "min", "h", "d", "y", "B", "kB", "MB",
