@@ -28,12 +28,12 @@ def test_file_is_ordered_prepared_fetched_and_deleted(as_owner, as_stranger, dev
     ordered = ask(as_owner, {"device": device.pk, **ORDER})
     assert ordered.status_code == 202
     address = f"/api/v1/exports/{ordered.json()['id']}/"
-    waiting = as_owner.get(f"{address}file.gz")
+    waiting = as_owner.get(f"{address}file.gz", headers={"Accept": "application/gzip"})
     again = ask(as_owner, {"device": device.pk, **ORDER})
     list(prepare_due(NOON))
 
     told = as_owner.get(address).json()
-    file = as_owner.get(told["url"])
+    file = as_owner.get(told["url"], headers={"Accept": "application/gzip"})
 
     assert (waiting.status_code, waiting.json()) == (409, {"error": "This file is not ready."})
     assert again.status_code == 409

@@ -89,15 +89,10 @@ class NotNowError(APIException):
 
 
 class GzipRenderer(BaseRenderer):
-    """Lets a request ask for a packed file; what is sent is written by the view."""
+    """Lets a request ask for a packed file, which the view sends; it renders nothing itself."""
 
     media_type = GZIP
     format = "gz"
-    charset = None
-    render_style = "binary"
-
-    def render(self, data: Any, *_args: Any, **_kwargs: Any) -> bytes:
-        return bytes(data)
 
 
 class ExportsView(OwnView):
@@ -158,6 +153,15 @@ class ExportFileView(OwnView):
         response = stream(request, content_of(export), file_name(export), GZIP)
         response["Content-Length"] = str(export.size_bytes)
         return response
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Write what is no file as JSON, also for whoever asked for nothing but a file."""
+        if isinstance(response, Response):
+            request.accepted_renderer = JSONRenderer()
+            request.accepted_media_type = JSONRenderer.media_type
+        return super().finalize_response(request, response, *args, **kwargs)
 
 
 def export_row(export: Export) -> dict[str, Any]:
