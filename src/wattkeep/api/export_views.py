@@ -24,6 +24,7 @@ from wattkeep.history.exports import (
     OrderRefusedError,
     Wish,
     content_of,
+    delete_export,
     exports_of,
     file_name,
     find_export,
@@ -130,7 +131,8 @@ class ExportView(OwnView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, export_id: int) -> Response:
         """Delete it, ready or not."""
-        _find(request, export_id).delete()
+        if not delete_export(principal_of(request), export_id):
+            raise Http404
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

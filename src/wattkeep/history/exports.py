@@ -17,6 +17,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from wattkeep.monitoring.access import devices_for
+from wattkeep.monitoring.deletion import delete_exports
 from wattkeep.monitoring.models import Export, ExportChunk, ExportPart
 
 if TYPE_CHECKING:
@@ -99,6 +100,13 @@ def exports_of(who: Principal) -> list[Export]:
 def find_export(who: Principal, export_id: int) -> Export | None:
     """Return one of somebody's files; None if there is none, or none they may see any more."""
     return _whole(who).filter(pk=export_id).first()
+
+
+def delete_export(who: Principal, export_id: int) -> bool:
+    """Delete one of somebody's files, ready or not; False if there is none."""
+    if find_export(who, export_id) is None:
+        return False
+    return bool(delete_exports(Export.objects.filter(pk=export_id)))
 
 
 def content_of(export: Export) -> Iterator[bytes]:

@@ -23,6 +23,7 @@ from wattkeep.history.export_lines import Layout
 from wattkeep.ledger.blocks import DAY_MS, BlockError
 from wattkeep.ledger.disk import disk_state
 from wattkeep.ledger.readings import COLUMNS, iter_days, readings_after
+from wattkeep.monitoring.deletion import delete_exports, delete_pieces
 from wattkeep.monitoring.languages import speak_to
 from wattkeep.monitoring.models import Export, ExportChunk
 
@@ -69,13 +70,8 @@ def prepare_due(now: datetime) -> Iterator[object]:
 
 def drop_over(now: datetime) -> int:
     """Delete files whose time is over, and such as a device was deleted of; return how many."""
-    dropped = 0
     broken = Export.objects.annotate(left=Count("parts")).exclude(left=F("device_count"))
-    for gone in (Export.objects.filter(expires_at__lte=now), broken):
-        ids = list(gone.values_list("pk", flat=True))
-        dropped += len(ids)
-        Export.objects.filter(pk__in=ids).delete()
-    return dropped
+    return delete_exports(Export.objects.filter(expires_at__lte=now)) + delete_exports(broken)
 
 
 def go_on(export: Export) -> bool:
@@ -197,10 +193,9 @@ def _ready() -> dict[str, Any]:
 def _fail(export: Export, reason: str) -> bool:
     """Give a file up; its row stays for as long as a good one would, and says why."""
     values = _ready() | {"state": Export.State.FAILED, "error": reason[:300]}
-    with transaction.atomic():
-        changed = _same(export).update(**values, chunks=0, size_bytes=0)
-        if changed:
-            ExportChunk.objects.filter(export_id=export.pk).delete()
+    changed = _same(export).update(**values, chunks=0, size_bytes=0)
+    if changed:
+        delete_pieces(export.pk)
     return bool(changed)
 
 

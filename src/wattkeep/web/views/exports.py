@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from wattkeep.api.access import devices_of, sites_of
 from wattkeep.api.spans import EARLIEST
-from wattkeep.history.exports import OrderRefusedError, exports_of, find_export, order
+from wattkeep.history.exports import OrderRefusedError, delete_export, exports_of, order
 from wattkeep.monitoring.access import principal_of
 from wattkeep.web.export_forms import ExportForm
 
@@ -60,9 +60,7 @@ def exports(request: HttpRequest) -> HttpResponse:
 @require_POST
 def export_delete(request: HttpRequest, export_id: int) -> HttpResponse:
     """Delete one of one's files, ready or not."""
-    export = find_export(principal_of(request), export_id)
-    if export is None:
+    if not delete_export(principal_of(request), export_id):
         raise Http404
-    export.delete()
     messages.success(request, _("The file is deleted."))
     return redirect("web:exports")
