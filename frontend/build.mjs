@@ -26,8 +26,8 @@ async function buildScripts() {
   const result = await esbuild.build({
     absWorkingDir: here,
     entryPoints: [
-      "base.js", "channels.js", "dashboard.js", "devices.js", "energy.js", "history.js", "overview.js",
-      "report.js", "rule.js", "wizard.js",
+      "base.js", "channels.js", "dashboard.js", "devices.js", "energy.js", "exports.js", "history.js",
+      "overview.js", "report.js", "rule.js", "wizard.js",
     ].map((name) => `src/${name}`),
     outdir: draft,
     entryNames: "[name]-[hash]",

@@ -113,6 +113,7 @@ PAGES = (
     ),
     Shown("history", "/history/"),
     Shown("history-several", "/history/?device={House}&device={Heat pump}&device={Kitchen}"),
+    Shown("exports", "/exports/"),
     Shown("insights", "/insights/?device={House}"),
     Shown("insights-paper", "/insights/?device={House}", paper=True),
     Shown("voltage", "/insights/voltage/?device={House}"),

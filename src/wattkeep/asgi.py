@@ -43,6 +43,7 @@ from wattkeep.readiness import Readiness
 from wattkeep.tasks import TASKS
 from wattkeep.tether import tether_to_parent
 from wattkeep.ticker import Ticker
+from wattkeep.tracing import traced_app, traced_store, traced_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 PAGES_AT_ONCE = 4
 # Files of readings take as long as somebody reads them, so they take nobody else's turn.
 FILES_AT_ONCE = 2
-FILE_SUFFIX = ".csv"
+FILE_SUFFIXES = (".csv", ".gz")
 MOST_PAGES_WAITING = 500
 RETRY_SOON = (b"retry-after", b"5")
 # How long the writer's thread waits for the interpreter while the loop is busy; Python's 5 ms are
@@ -79,7 +80,9 @@ class Application:
         self._lookout = Lookout(self._hub, lambda: self._exchange.is_up)
         self._live_socket = LiveSocket.as_asgi(hub=self._hub, lookout=self._lookout)
         counts, self._page_counts = IngestCounts(), PageCounts()
-        self._writer = Writer(open_store(), after_commit=self._after_commit, counts=counts)
+        self._writer = Writer(
+            traced_store(open_store()), after_commit=self._after_commit, counts=counts
+        )
         self._metrics = Metrics(counts, self._page_counts, self._gauges)
         keys, disk = KeyCache(), DiskGuard()
         limit = RateLimit(settings.DEVICE_RATE_PER_S, settings.DEVICE_RATE_BURST)
@@ -90,7 +93,8 @@ class Application:
         self._readiness = Readiness(keys, self._writer, disk)
         self._exchange.on("keys", lambda *_: keys.look_now())
         share_limits(limit, self._exchange)
-        self._ticker = Ticker(TASKS if settings.TICKER != "off" else (), is_wanted=self._is_alone)
+        tasks = traced_tasks(TASKS) if settings.TICKER != "off" else ()
+        self._ticker = Ticker(tasks, is_wanted=self._is_alone)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
@@ -160,7 +164,7 @@ class Application:
         begun_s = time.perf_counter()
         answer = HeldAnswer(send)
         try:
-            pages, turns = self._files if scope["path"].endswith(FILE_SUFFIX) else self._pages
+            pages, turns = self._files if scope["path"].endswith(FILE_SUFFIXES) else self._pages
             async with turns:
                 await pages(scope, _again(body, receive), answer.take)
         finally:
@@ -214,4 +218,4 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return read_again
 
 
-application = Application()
+application = traced_app(Application())

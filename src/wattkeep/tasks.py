@@ -10,6 +10,7 @@ from wattkeep.alerts.outbox import deliver_due
 from wattkeep.alerts.reports_queue import queue_reports
 from wattkeep.alerts.sweep import sweep
 from wattkeep.backups.schedule import backup_if_due
+from wattkeep.history.preparing import prepare_due
 from wattkeep.ledger.due import Share
 from wattkeep.ledger.retention import drop_days
 from wattkeep.ledger.sealing import SealedDay, seal_days
@@ -81,6 +82,7 @@ TASKS = (
     Task("sealing", timedelta(hours=1), seal_each_due, is_long=True),
     Task("retention", timedelta(days=1), drop_days, is_long=True),
     Task("backup", timedelta(hours=1), backup_if_due, is_long=True),
+    Task("exports", timedelta(seconds=10), prepare_due, is_long=True),
     Task("sweeping", timedelta(days=1), sweep_lost_rows, is_long=True),
 )
 

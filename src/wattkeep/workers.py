@@ -21,7 +21,7 @@ import billiard
 import django
 from celery import Celery, signals
 from celery.apps.beat import Beat
-from celery.beat import SchedulingError
+from celery.beat import Scheduler, SchedulingError
 from django.conf import settings
 
 django.setup(set_prefix=False)
@@ -31,9 +31,11 @@ from django.db import DatabaseError
 from kombu.transport import redis as transport
 from redis.exceptions import ConnectionError as LostError
 
+from wattkeep.heartbeat import show_life
 from wattkeep.tasks import TASKS, split
 from wattkeep.tether import PARENT_VARIABLE, tether_to_parent
 from wattkeep.ticker import Runner
+from wattkeep.tracing import end_tracing, traced_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,8 +51,8 @@ LEAD = timedelta(seconds=5)
 # What can go on for minutes waits in a queue of its own.
 QUICK, LONG = f"{settings.REDIS_PREFIX}-quick", f"{settings.REDIS_PREFIX}-long"
 QUEUES = {"all": f"{QUICK},{LONG}", "quick": QUICK, "long": LONG}
-# Four tasks can be long ones, and the others must not wait for them.
-CONCURRENCY = 6
+# Five tasks can be long ones, and the others must not wait for them.
+CONCURRENCY = 7
 # Longer than a worker that is busy leaves a message waiting; it is stale long before.
 VISIBLE_AGAIN_S = 600
 # Redis answers a worker's blocking question within a second.
@@ -96,8 +98,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     timezone="UTC",
-    # In memory: no file that two beats could fight for, and the leases know when what was done.
-    beat_scheduler="celery.beat:Scheduler",
+    beat_scheduler="wattkeep.workers:Asking",
 )
 
 
@@ -129,9 +130,21 @@ def _beats_entry(task: Task) -> dict[str, Any]:
     return {"task": f"wattkeep.{task.name}", "schedule": every, "options": options}
 
 
-DUTIES = tuple(split(TASKS, LEDGER_SHARES))
+DUTIES = traced_tasks(tuple(split(TASKS, LEDGER_SHARES)))
 tasks = {task.name: _as_celery_task(task) for task in DUTIES}
 app.conf.beat_schedule = {task.name: _beats_entry(task) for task in DUTIES}
+
+
+class Asking(Scheduler):  # type: ignore[misc]  # without types
+    """Asks for tasks by a schedule in memory, and shows a sign of life with every message.
+
+    No file that two beats could fight for: the leases know when what was done.
+    """
+
+    def apply_async(self, *args: Any, **kwargs: Any) -> Any:
+        result = super().apply_async(*args, **kwargs)
+        show_life("beat")
+        return result
 
 
 class Briefly(logging.Filter):
@@ -169,8 +182,15 @@ def _end_steps(**_: Any) -> None:
     is_stopping.set()
 
 
+def _show_life(**_: Any) -> None:
+    """Every 2 seconds, from the loop that takes messages, while it has a line to Redis."""
+    show_life("worker")
+
+
+signals.heartbeat_sent.connect(_show_life)
 signals.setup_logging.connect(_keep_our_logging)
 signals.worker_process_init.connect(_end_with_parent)
+signals.worker_process_shutdown.connect(end_tracing)
 signals.worker_shutting_down.connect(_end_steps)
 
 

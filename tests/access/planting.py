@@ -10,7 +10,9 @@ from stored import store
 from wattkeep.alerts.notify_channels import set_address
 from wattkeep.alerts.notify_links import Link, sign
 from wattkeep.boards.commands import queue_command
-from wattkeep.monitoring.access import SEES_ALL_UNTIL
+from wattkeep.history.exports import Wish, order
+from wattkeep.history.preparing import prepare_due
+from wattkeep.monitoring.access import SEES_ALL_UNTIL, Principal
 from wattkeep.monitoring.accounts import create_account
 from wattkeep.monitoring.audit import Subject, note
 from wattkeep.monitoring.devices import create_device
@@ -96,6 +98,7 @@ def plant():
         "session_id": NOBODYS,
         **_plant_alerts(owner, device, now),
         **_plant_figures(owner, device, now),
+        "export_id": _plant_export(owner, device, now),
         **_plant_secrets(found, owner, site, people["staff"]),
     }
     found.tokens["l/"] = sign(Link("acknowledge", owner.pk, (found.numbers["alert_id"],)))
@@ -149,6 +152,13 @@ def _plant_figures(owner, device, now):
     )
     command, _ = queue_command(device.pk, "reboot", owner)
     return {"correction_id": correction.pk, "command_id": command.pk}
+
+
+def _plant_export(owner, device, now):
+    wish = Wish(device.name, [device], "readings", "csv", now - timedelta(days=1), now)
+    made = order(Principal(owner), wish, now)
+    list(prepare_due(now))
+    return made.pk
 
 
 def _plant_secrets(found, owner, site, staff):

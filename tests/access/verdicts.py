@@ -100,6 +100,9 @@ API = {
     f"v1/sites/{SITE}invitations/<int:invitation_id>/": owners(DELETE=204),
     f"v1/sites/{SITE}links/": owners(GET=200, POST=400),
     f"v1/sites/{SITE}links/<int:link_id>/": owners(DELETE=204),
+    "v1/exports/": {"GET": May(PERSON), "POST": May(PERSON, 400)},
+    "v1/exports/<int:export_id>/": {"GET": May(MINE), "DELETE": May(MINE, 204)},
+    "v1/exports/<int:export_id>/file.gz": shows(MINE),
     "v1/audit/": {"GET": May(PERSON, needs_admin=True)},
     "v1/audit.csv": {"GET": May(PERSON, needs_admin=True)},
     "v1/tokens/": {
@@ -153,6 +156,8 @@ PAGES = {
     "energy/corrections/<int:correction_id>/undo/": deed(EDITOR),
     "history/": {"GET": May(PERSON, but={"stranger": 302})},
     "history/figures/": shows(PERSON),
+    "exports/": form(PERSON),
+    "exports/<int:export_id>/delete/": deed(MINE),
     "insights/": shows(PERSON),
     "insights/voltage/": shows(PERSON),
     "devices/": shows(PERSON),

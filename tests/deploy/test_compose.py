@@ -49,11 +49,19 @@ def test_whoever_answers_has_a_health_check_and_whoever_needs_it_waits(compose):
     services = compose["services"]
     has_check = {n for n, s in services.items() if "test" in s.get("healthcheck", {})}
 
-    assert has_check == {"postgres", "valkey", "nginx", "serve-1", "serve-2"}
+    assert has_check == set(services)
     for service in services.values():
         for other, how in service.get("depends_on", {}).items():
             assert how == {"condition": "service_healthy"}
             assert other in has_check
+
+
+@pytest.mark.parametrize("name", ["worker", "beat"])
+def test_worker_and_beat_are_asked_for_a_sign_of_life(compose, name):
+    way, program, *words = compose["services"][name]["healthcheck"]["test"]
+
+    assert (way, program, words) == ("CMD", "wattkeep", [name, "--check"])
+    check_command(words)
 
 
 def test_commands_and_settings_exist(compose):

@@ -1,7 +1,10 @@
 """The history page: what it draws, its choices, its files and figures, its connection."""
 
+import gzip
+import json
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -273,3 +276,25 @@ def test_whoever_is_logged_out_gets_the_login(page, measured, server, complaints
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_selector(READY)
+
+
+def test_large_file_is_ordered_and_fetched_when_it_is_ready(page, measured):
+    page.goto("/history/")
+    page.locator("summary[aria-label='Download as CSV']").click()
+    page.get_by_role("link", name="Large files …").click()
+    page.get_by_label("Of", exact=True).select_option("Measured")
+    page.get_by_label("As", exact=True).select_option("NDJSON")
+    page.get_by_role("button", name="Prepare").click()
+    expect(page.get_by_text("The file is being prepared.")).to_be_visible()
+
+    link = page.get_by_role("link", name="Download Measured")
+    # Nobody reloads: the page asks, and the server looks every ten seconds what it is to make.
+    expect(link).to_be_visible(timeout=90_000)
+    with page.expect_download() as found:
+        link.click()
+
+    packed = Path(found.value.path()).read_bytes()
+    lines = [json.loads(line) for line in gzip.decompress(packed).decode().splitlines()]
+    assert len(lines) > 1000
+    assert lines[0]["power"] > 0
+    assert found.value.suggested_filename.startswith("measured-readings-to-")

@@ -29,6 +29,7 @@ from wattkeep.places import DATABASE_FILE
 
 pytest.importorskip("celery", reason="no wattkeep[scaled] here")
 
+ROLES = ("worker", "beat")
 SEND = "import sys; from wattkeep.workers import app; [app.send_task(f'wattkeep.{name}',\
  queue='wattkeep-0-quick') for name in sys.argv[1:]]"
 MAKE_CHANNEL = """
@@ -196,9 +197,12 @@ def test_killed_workers_two_beats_and_doubled_messages_tell_once(site, valkey, t
                 before = ask(site, done)
                 # Both find their way back to an empty Valkey by themselves.
                 wait_until(lambda: ask(site, done) > before)
+                checks = [run(one, "--check", "--data-dir", site.data_dir) for one in ROLES]
                 assert heir.end() == 0
                 assert second_beat.end() == 0
 
+    told = [(check.returncode, check.stdout) for check in checks]
+    assert told == [(0, f"The {one} shows signs of life.\n") for one in ROLES]
     [(attempts,)] = ask(site, "SELECT sum(attempts) FROM monitoring_notification")
     assert hook.asked <= attempts
     titles = sorted(one["title"] for one in hook.received)

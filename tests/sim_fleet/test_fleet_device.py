@@ -4,13 +4,17 @@ import asyncio
 import hmac
 import json
 from collections import Counter
+from dataclasses import asdict
+from random import Random
 
 import pytest
 
 from sim_fleet.scripted import HANG_UP, scripted
 from wattkeep.domain.keys import signing_key
 from wattkeep.sim.fleet import Fleet, FleetPlan
-from wattkeep.sim.fleet_device import Faults
+from wattkeep.sim.fleet_count import Latencies, Tally
+from wattkeep.sim.fleet_device import Device, Faults, Street
+from wattkeep.sim.fleet_wire import Target
 
 PATIENCE_S = 60
 CALM = Faults(outages=0, silences=0, lost_answers=0)
@@ -76,6 +80,37 @@ def test_a_failure_that_may_pass_is_tried_again(step, kind):
     # Sooner or later it goes with the backlog, and says so.
     late = [row for post in server.posts[1:] for row in post.body["readings"] if row[0] == 1]
     assert [row[9] & 4 for row in late] == [4]
+
+
+class HastyTarget(Target):
+    """Its first connection is gone by the time that whoever asked for it has their turn."""
+
+    hurried = False
+
+    async def connect(self, connection):
+        await super().connect(connection)
+        if not self.hurried:
+            self.hurried = True
+            connection.close()
+
+
+def test_a_server_that_hangs_up_at_once_is_tried_again():
+    async def both():
+        async with scripted() as server:
+            target = HastyTarget(**asdict(Target.parse(server.url)))
+            await target.resolve()
+            street = Street(target, 0.05, CALM, Tally(), Latencies())
+            device = Device(street, KEY, Random(1), first_window_s=0)
+            async with asyncio.timeout(PATIENCE_S):
+                while not street.tally.acked:  # noqa: ASYNC110 - a count, no event
+                    await asyncio.sleep(0.01)
+            device.hang_up()
+            return street.tally
+
+    tally = asyncio.run(both())
+
+    assert tally.errors == {"connection lost": 1}
+    assert tally.retries == 1
 
 
 def test_retry_after_is_honoured():

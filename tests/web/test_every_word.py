@@ -46,7 +46,7 @@ PROPER = {
     "API", "Apprise", "Arduino", "BotFather", "CSV", "ESP", "ESPHome", "Europe", "GND", "Home",
     "JSON", "Modbus", "NodeMCU", "POST", "PZEM", "QR", "STARTTLS", "TLS", "TX", "RX", "Tasmota",
     "Telegram", "UTC", "UART", "USB", "Wattkeep", "WebQuery", "Webhook", "Wi", "Fi", "curl",
-    "ntfy", "owner", "http", "https", "html",
+    "NDJSON", "ntfy", "owner", "http", "https", "html",
 }  # fmt: skip
 UNITS = {
     "W", "kW", "kWh", "Wh", "V", "A", "Hz", "VA", "s", "min", "h", "d", "y", "B", "kB", "MB",
@@ -233,6 +233,7 @@ def addresses(home):
         f"/energy/correct/?device={device}&{span}",
         "/history/",
         f"/history/?device={device}&metric=power&metric=voltage",
+        "/exports/",
         f"/insights/?device={device}",
         f"/insights/voltage/?device={device}",
         "/alerts/",

@@ -14,6 +14,7 @@ from wattkeep.api.access import OwnView
 from wattkeep.api.exports import CSV, ExportView, stream
 from wattkeep.api.payloads import iso
 from wattkeep.api.sharing_serializers import AuditPageSerializer, AuditQuerySerializer
+from wattkeep.domain.spreadsheets import safe_cell
 from wattkeep.monitoring.access import principal_of
 from wattkeep.monitoring.audit import entries_for, filter_entries
 from wattkeep.monitoring.audit_words import in_english
@@ -32,8 +33,6 @@ COLUMNS = (
     "details",
 )  # fmt: skip
 ROWS_A_PIECE = 500
-# What a spreadsheet takes for the beginning of a formula, or for one after a broken line.
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - meant
 
 
 class AuditView(OwnView):
@@ -89,12 +88,6 @@ def entry_row(entry: AuditEntry) -> dict[str, Any]:
         "deed": entry.deed,
         "details": in_english(entry.details),
     }
-
-
-def safe_cell(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula: such a one gets an apostrophe."""
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
 
 
 def _asked_for(request: Request) -> tuple[QuerySet[AuditEntry], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""CSV that is written while it is sent."""
+"""Files that are sent while they are written, or read."""
 
 from __future__ import annotations
 
@@ -73,21 +73,26 @@ def _read_export_span(request: Request, zone: Any) -> Span:
     return Span(EARLIEST, max(EARLIEST, read_time(request, "end", zone) or now))
 
 
-def stream(request: Request, chunks: Iterator[str], name: str) -> StreamingHttpResponse:
+def stream(
+    request: Request,
+    chunks: Iterator[str] | Iterator[bytes],
+    name: str,
+    content_type: str = "text/csv; charset=utf-8",
+) -> StreamingHttpResponse:
     """Return a file that is sent while it is made."""
     # Under ASGI Django would gather all of a plain iterator before it sends the first byte.
     is_async = isinstance(request._request, ASGIRequest)  # noqa: SLF001 - DRF's way to Django's
     response = StreamingHttpResponse(
-        _from_thread(chunks) if is_async else chunks, content_type="text/csv; charset=utf-8"
+        _from_thread(chunks) if is_async else chunks, content_type=content_type
     )
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-async def _from_thread(chunks: Iterator[str]) -> AsyncIterator[str]:
+async def _from_thread(chunks: Iterator[Any]) -> AsyncIterator[Any]:
     while (chunk := await sync_to_async(_next)(chunks)) is not None:
         yield chunk
 
 
-def _next(chunks: Iterator[str]) -> str | None:
+def _next(chunks: Iterator[Any]) -> Any:
     return next(chunks, None)

@@ -9,6 +9,7 @@ from wattkeep.api import (
     board_views,
     channel_views,
     correction_views,
+    export_views,
     exports,
     figure_views,
     overview,
@@ -77,6 +78,13 @@ urlpatterns = [
         "v1/devices/<int:device_id>/slots.csv",
         exports.SlotsCsvView.as_view(),
         name="device-slots-csv",
+    ),
+    path("v1/exports/", export_views.ExportsView.as_view(), name="exports"),
+    path("v1/exports/<int:export_id>/", export_views.ExportView.as_view(), name="export"),
+    path(
+        "v1/exports/<int:export_id>/file.gz",
+        export_views.ExportFileView.as_view(),
+        name="export-file",
     ),
     path(
         "v1/sites/<int:site_id>/consumption/",

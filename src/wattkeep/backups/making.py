@@ -33,8 +33,10 @@ KEYS_MEMBER = "encryption-keys"
 SCRATCH = ".backup-"
 # No backup takes so long: a scratch folder that is older was left behind by a power cut.
 STALE_S = 2 * 86_400
-# Sessions are worth nothing elsewhere, and a stolen backup should not hold any.
-LEFT_OUT = frozenset({"django_session", "usersessions_usersession", "monitoring_lease"})
+# Sessions are worth nothing elsewhere, and a stolen backup should not hold any. Ordered files are
+# made again of what is in it.
+EXPORTS = frozenset({"monitoring_exportchunk", "monitoring_exportpart", "monitoring_export"})
+LEFT_OUT = EXPORTS | {"django_session", "usersessions_usersession", "monitoring_lease"}
 
 
 def make_backup(folder: Path, now: datetime, passphrase: str = "") -> Path:
@@ -112,9 +114,14 @@ def _add_sqlite(archive: ArchiveWriter, scratch: Path) -> None:
         source.close()
     copied = sqlite3.connect(copy)
     try:
-        for table in LEFT_OUT & set(_sqlite_tables(copied)):
+        left_out = LEFT_OUT & set(_sqlite_tables(copied))
+        holds_exports = any(_count(copied, table) for table in EXPORTS & left_out)
+        for table in left_out:
             copied.execute(f'DELETE FROM "{table}"')  # noqa: S608 - a name of our own
         copied.commit()
+        if holds_exports:
+            # What was deleted would go along on pages that are free.
+            copied.execute("VACUUM")
         check_sqlite(copied)
         archive.manifest.rows = {t: _count(copied, t) for t in _sqlite_tables(copied)}
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,12 @@ from wattkeep.cli.installation import data_dir_option, open_installation
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+check_option = click.option(
+    "--check",
+    is_flag=True,
+    help="Start nothing: tell whether the one on this machine shows signs of life.",
+)
 
 
 @click.command()
@@ -23,13 +30,17 @@ if TYPE_CHECKING:
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 64),
-    default=6,
+    default=7,
     show_default=True,
-    help="Processes; up to four are busy with long tasks.",
+    help="Processes; up to five are busy with long tasks.",
 )
+@check_option
 @data_dir_option
-def worker(queues: str, concurrency: int, data_dir: Path | None) -> None:
+def worker(queues: str, concurrency: int, check: bool, data_dir: Path | None) -> None:
     """Do the periodic tasks that `wattkeep beat` asks for; as many of these as you like."""
+    if check:
+        _check("worker", data_dir)
+        return
     _open(data_dir)
     from wattkeep.workers import run_worker
 
@@ -37,13 +48,28 @@ def worker(queues: str, concurrency: int, data_dir: Path | None) -> None:
 
 
 @click.command()
+@check_option
 @data_dir_option
-def beat(data_dir: Path | None) -> None:
+def beat(check: bool, data_dir: Path | None) -> None:
     """Say when periodic tasks are due; one is enough, and more do no harm."""
+    if check:
+        _check("beat", data_dir)
+        return
     _open(data_dir)
     from wattkeep.workers import run_beat
 
     run_beat(lambda: click.echo("Wattkeep's beat is running."))
+
+
+def _check(role: str, data_dir: Path | None) -> None:
+    # Without Django: a health check asks all the time.
+    from wattkeep.heartbeat import find_silence
+
+    if data_dir is not None:
+        os.environ["WATTKEEP_DATA_DIR"] = str(data_dir.expanduser().resolve())
+    if silence := find_silence(role):
+        raise click.ClickException(f"{silence}.")
+    click.echo(f"The {role} shows signs of life.")
 
 
 def _open(data_dir: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Readings and quarter-hours as CSV, some days at a time: years take no more memory."""
+"""Readings and quarter-hours as rows of text, some days at a time: years take no more memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wattkeep.ledger.readings import COLUMNS, iter_days, readings_after
 from wattkeep.monitoring.models import Correction, EnergySlot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from wattkeep.domain.columns import Columns
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
     from wattkeep.domain.slots import Slot
     from wattkeep.monitoring.models import Device
 
-READINGS_HEADER = ",".join(("timestamp", *COLUMNS))
+READINGS_COLUMNS = ("timestamp", *COLUMNS)
 ENVELOPES = tuple(f"{metric}_{part}" for metric in METRICS for part in ("min", "mean", "max"))
-SLOTS_HEADER = ",".join(
-    ("start", "end", "consumption", "measured", "estimated", "corrected", "samples", *ENVELOPES)
-)
+ENERGIES = ("consumption", "measured", "estimated", "corrected")
+SLOTS_COLUMNS = ("start", "end", *ENERGIES, "samples", *ENVELOPES)
 CHUNK_MS = 10 * 86_400_000
 
 
@@ -38,19 +37,18 @@ def readings_csv(device: Device, start: datetime, end: datetime) -> Iterator[str
 
     A number is the shortest that gives the stored one back bit for bit.
     """
-    yield f"{READINGS_HEADER}\n"
+    yield csv_lines([READINGS_COLUMNS])
     # From the first one there is: half a century without any is not walked through.
     for first_ms in readings_after(device.pk, to_ms(start), 1).timestamps.tolist():
-        yield from map(_reading_lines, iter_days(device.pk, first_ms, to_ms(end), COLUMNS))
+        for day in iter_days(device.pk, first_ms, to_ms(end), COLUMNS):
+            yield csv_lines(reading_rows(day))
 
 
 def slots_csv(device: Device, start: datetime, end: datetime) -> Iterator[str]:
     """Yield quarter-hours that hold anything: kWh with corrections, and what readings were like."""
-    yield f"{SLOTS_HEADER}\n"
-    bounds = [to_ms(at) for at in _bounds(device, start, end)]
-    for chunk_ms in range(slot_start(bounds[0]), bounds[1], CHUNK_MS):
-        until_ms = min(chunk_ms + CHUNK_MS, -slot_start(-bounds[1]))
-        yield _slot_lines(device, range(chunk_ms, until_ms, SLOT_MS))
+    yield csv_lines([SLOTS_COLUMNS])
+    for starts_ms in slot_spans(device, start, end):
+        yield csv_lines(slot_rows(device, starts_ms))
 
 
 def file_name(device: Device, what: str, start: datetime, end: datetime) -> str:
@@ -59,10 +57,24 @@ def file_name(device: Device, what: str, start: datetime, end: datetime) -> str:
     return f"{name[:60]}-{what}-{start:%Y%m%d}-{end:%Y%m%d}.csv"
 
 
-def _reading_lines(day: Columns) -> str:
+def csv_lines(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as lines; none of their cells needs quotes."""
+    return "".join([f"{','.join(row)}\n" for row in rows])
+
+
+def reading_rows(day: Columns) -> Iterator[tuple[str, ...]]:
+    """Yield readings as cells, in the order of `READINGS_COLUMNS`."""
     instants = np.datetime_as_string(day.timestamps.astype("datetime64[ms]"), timezone="UTC")
     columns = [_texts(day[name]) for name in COLUMNS]
-    return "".join([f"{','.join(row)}\n" for row in zip(instants.tolist(), *columns, strict=True)])
+    return zip(instants.tolist(), *columns, strict=True)
+
+
+def slot_spans(device: Device, start: datetime, end: datetime) -> Iterator[range]:
+    """Yield the starts of a span's quarter-hours in epoch ms, some days at a time."""
+    first_ms, last_ms = (to_ms(at) for at in _bounds(device, start, end))
+    for chunk_ms in range(slot_start(first_ms), last_ms, CHUNK_MS):
+        until_ms = min(chunk_ms + CHUNK_MS, -slot_start(-last_ms))
+        yield range(chunk_ms, until_ms, SLOT_MS)
 
 
 def _texts(values: np.typing.NDArray[np.float64]) -> list[str]:
@@ -82,17 +94,14 @@ def _bounds(device: Device, start: datetime, end: datetime) -> tuple[datetime, d
     return max(start, min(first, end)), end
 
 
-def _slot_lines(device: Device, starts_ms: range) -> str:
+def slot_rows(device: Device, starts_ms: range) -> Iterator[list[str]]:
+    """Yield quarter-hours that hold anything as cells, in the order of `SLOTS_COLUMNS`."""
     edges = [from_ms(at) for at in chain(starts_ms, [starts_ms[-1] + SLOT_MS])]
     used = used_between([device], edges)[device.pk]
     values = _slot_values(device, edges)
-    return "".join(
-        [
-            _slot_line(start, energy, values.get(start, NOT_MEASURED))
-            for start, energy in zip(edges, used, strict=False)
-            if energy != NOTHING or values.get(start, NOT_MEASURED)[0]
-        ]
-    )
+    for start, energy in zip(edges, used, strict=False):
+        if energy != NOTHING or values.get(start, NOT_MEASURED)[0]:
+            yield _slot_row(start, energy, values.get(start, NOT_MEASURED))
 
 
 Values = tuple[float | None, ...]
@@ -130,7 +139,7 @@ def _joined(stored: Values, newer: Slot) -> Values:
     return tuple(values)
 
 
-def _slot_line(start: datetime, energy: Energy, values: Values) -> str:
+def _slot_row(start: datetime, energy: Energy, values: Values) -> list[str]:
     kwh = (
         energy.total_mwh,
         energy.measured_mwh,
@@ -141,4 +150,4 @@ def _slot_line(start: datetime, energy: Energy, values: Values) -> str:
     cells = [f"{start:%Y-%m-%dT%H:%M:%SZ}", f"{end:%Y-%m-%dT%H:%M:%SZ}"]
     cells += [repr(to_kwh(mwh)) for mwh in kwh]
     cells += ["" if value is None else repr(value) for value in values]
-    return f"{','.join(cells)}\n"
+    return cells

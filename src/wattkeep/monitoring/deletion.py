@@ -12,6 +12,8 @@ from wattkeep.monitoring.models import (
     DeviceBoot,
     EnergyReading,
     EnergySlot,
+    Export,
+    ExportChunk,
     LedgerMark,
     LedgerState,
     MeterEvent,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 # Short transactions: boards go on posting while years are deleted.
 ROWS_A_TRANSACTION = 5_000
 BLOCKS_A_TRANSACTION = 50
+# A few megabytes.
+PIECES_A_TRANSACTION = 8
 # The tables of a device's telemetry, each with the column its rows are ordered by.
 TELEMETRY: tuple[tuple[Manager[Any], str, int], ...] = (
     (EnergyReading.objects, "timestamp", ROWS_A_TRANSACTION),
@@ -59,9 +63,29 @@ def delete_device(device: Device, typed_name: str) -> None:
     device.is_active = False
     device.save(update_fields=["is_active"])
     _delete_telemetry(device_id)
+    # Files that it is in, also such as others ordered.
+    delete_exports(Export.objects.filter(parts__device=device_id))
     device.delete()
     # Other processes learn within a second that the key is gone; what they took until then.
     _delete_telemetry(device_id)
+
+
+def delete_exports(exports: QuerySet[Export]) -> int:
+    """Delete ordered files, some pieces at a time; return how many files."""
+    ids = list(exports.values_list("pk", flat=True))
+    # Whoever makes one adds nothing to it any more.
+    Export.objects.filter(pk__in=ids).update(state=Export.State.FAILED)
+    for export_id in ids:
+        delete_pieces(export_id)
+    Export.objects.filter(pk__in=ids).delete()
+    return len(ids)
+
+
+def delete_pieces(export_id: int) -> None:
+    """Delete the bytes of an ordered file to which nobody adds any more."""
+    pieces = ExportChunk.objects.filter(export_id=export_id).order_by("number")
+    while numbers := list(pieces.values_list("pk", flat=True)[:PIECES_A_TRANSACTION]):
+        ExportChunk.objects.filter(pk__in=numbers).delete()
 
 
 def sweep_telemetry() -> list[int]:

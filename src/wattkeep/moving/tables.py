@@ -18,6 +18,9 @@ from wattkeep.monitoring.deletion import device_ids_of
 from wattkeep.monitoring.models import (
     EnergyReading,
     EnergySlot,
+    Export,
+    ExportChunk,
+    ExportPart,
     Lease,
     MeterEvent,
     ReadingBlock,
@@ -79,16 +82,18 @@ TELEMETRY = (
     Telemetry(EnergySlot, "start", DAY_MS, 60),
     Telemetry(MeterEvent, "timestamp", DAY_MS, 200),
 )
+# Who holds a periodic task means nothing elsewhere; an ordered file can be ordered again.
+LEFT_BEHIND = frozenset({Lease, Export, ExportPart, ExportChunk})
 BY_NAME = {one.name: one for one in TELEMETRY}
 
 
 def other_models() -> list[type[Model]]:
-    """Return the models of all other tables; who holds a periodic task means nothing elsewhere."""
+    """Return the models of all other tables that go along."""
     telemetry = {one.model for one in TELEMETRY}
     return [
         model
         for model in apps.get_models(include_auto_created=True)
-        if model not in telemetry and model is not Lease
+        if model not in telemetry and model not in LEFT_BEHIND
     ]
 
 

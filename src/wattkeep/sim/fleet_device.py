@@ -172,7 +172,11 @@ class Device:
             reason = os.strerror(error.errno) if error.errno else type(error).__name__
             self._fail(f"no connection: {reason}")
         else:
-            self._send()
+            if self._connection.is_open:
+                self._send()
+            else:
+                # A busy server took it and hung up before we had our turn.
+                self._fail("connection lost")
 
     def _send(self) -> None:
         street, batch = self._street, self._batch

@@ -24,6 +24,7 @@ from wattkeep.monitoring.models.devices import (
     Site,
     validate_time_zone,
 )
+from wattkeep.monitoring.models.exports import Export, ExportChunk, ExportPart
 from wattkeep.monitoring.models.ledger import Correction, Lease, LedgerMark, LedgerState
 from wattkeep.monitoring.models.notifications import (
     Notification,
@@ -55,6 +56,9 @@ __all__ = [
     "DeviceBoot",
     "EnergyReading",
     "EnergySlot",
+    "Export",
+    "ExportChunk",
+    "ExportPart",
     "FirmwareFile",
     "FirmwareRelease",
     "FirmwareTrial",

@@ -1,0 +1,136 @@
+"""Ordered files: who may order how many, whose they are, and their bytes.
+
+They are kept in the database, in pieces. A file in a folder would be there for the one server that
+shares it with the worker, and its length and the note of how far it is could differ after a power
+cut. Here a piece and that note are one transaction, deleting is one statement, and any server
+hands out what any worker made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, F, Q
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from wattkeep.monitoring.access import devices_for
+from wattkeep.monitoring.deletion import delete_exports
+from wattkeep.monitoring.models import Export, ExportChunk, ExportPart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+    from wattkeep.monitoring.access import Principal
+    from wattkeep.monitoring.models import Device
+
+# A person's, whatever became of them.
+MOST_EXPORTS = 5
+LONGEST_NAME = 60
+
+
+class OrderRefusedError(Exception):
+    """A file cannot be ordered now; the message says why and what to do, in the person's words."""
+
+
+class GoneError(Exception):
+    """A file was deleted while it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a file is to hold: one device, or with `is_of_site` all of a site's."""
+
+    name: str
+    devices: Sequence[Device]
+    what: str
+    format: str
+    start: datetime
+    end: datetime
+    is_of_site: bool = False
+
+
+def order(who: Principal, wish: Wish, now: datetime) -> Export:
+    """Order a file for somebody who may see its devices; a periodic task makes it.
+
+    Raises:
+        OrderRefusedError: there is nothing to put into it, or they have enough files.
+    """
+    if not wish.devices:
+        raise OrderRefusedError(_("There is no device at this site."))
+    if len(exports_of(who)) >= MOST_EXPORTS:
+        raise OrderRefusedError(
+            _("%(count)s files are kept for you. Delete one of them first.")
+            % {"count": MOST_EXPORTS}
+        )
+    try:
+        with transaction.atomic():
+            made = Export.objects.create(
+                user_id=who.user_id,
+                name=wish.name,
+                is_of_site=wish.is_of_site,
+                device_count=len(wish.devices),
+                what=wish.what,
+                format=wish.format,
+                start=wish.start,
+                end=wish.end,
+                created_at=now,
+            )
+            ExportPart.objects.bulk_create(
+                ExportPart(export=made, device=device, place=place)
+                for place, device in enumerate(wish.devices)
+            )
+    except IntegrityError:
+        raise OrderRefusedError(
+            _("A file is being prepared for you. Wait until it is ready, or delete it.")
+        ) from None
+    return made
+
+
+def exports_of(who: Principal) -> list[Export]:
+    """Return somebody's files, newest first, of devices that they may see all of."""
+    return list(_whole(who))
+
+
+def find_export(who: Principal, export_id: int) -> Export | None:
+    """Return one of somebody's files; None if there is none, or none they may see any more."""
+    return _whole(who).filter(pk=export_id).first()
+
+
+def delete_export(who: Principal, export_id: int) -> bool:
+    """Delete one of somebody's files, ready or not; False if there is none."""
+    if find_export(who, export_id) is None:
+        return False
+    return bool(delete_exports(Export.objects.filter(pk=export_id)))
+
+
+def content_of(export: Export) -> Iterator[bytes]:
+    """Yield a file's bytes.
+
+    Raises:
+        GoneError: on reaching a piece that was deleted meanwhile.
+    """
+    for number in range(export.chunks):
+        pieces = ExportChunk.objects.filter(export_id=export.pk, number=number)
+        content = pieces.values_list("content", flat=True).first()
+        if content is None:
+            raise GoneError(f"export {export.pk} was deleted while it was read")
+        yield bytes(content)
+
+
+def file_name(export: Export) -> str:
+    """Return a name that any file system takes."""
+    name = slugify(export.name)[:LONGEST_NAME] or f"wattkeep-{export.pk}"
+    return f"{name}-{export.what}-to-{export.end:%Y%m%d}.{export.format}.gz"
+
+
+def _whole(who: Principal) -> QuerySet[Export]:
+    """Return somebody's files without those of which a device is deleted or not theirs to see."""
+    seen = Q(parts__device__in=devices_for(who).order_by().values("pk"))
+    own = Export.objects.filter(user_id=who.user_id)
+    return own.annotate(seen_count=Count("parts", filter=seen)).filter(seen_count=F("device_count"))
