@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from wattkeep.domain.columns import Columns
 from wattkeep.domain.counter import CounterState, Meter, Sample, Swap
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import METRICS, Folded, Start, fold_slots, slot_start
-from wattkeep.history.quarters import At, fetch_each, instant_ms
+from wattkeep.ledger.each import At, fetch_each, instant_ms
 from wattkeep.ledger.stored import StoredProfiles
 from wattkeep.monitoring.models import MeterEvent
 
@@ -33,6 +34,21 @@ LATER_READINGS = f"""
     SELECT device_id, timestamp, {", ".join(COLUMNS)} FROM monitoring_energyreading
     WHERE device_id = %s AND timestamp > %s ORDER BY timestamp LIMIT {MOST_READINGS}
 """  # noqa: S608 - our own column names
+
+
+class Tails:
+    """What `tails_of` says of some devices, for all that need it for the same answer.
+
+    It is looked up when it is first asked for: after stored sums it goes on from, never before.
+    What the ledger takes up in between would be counted twice otherwise.
+    """
+
+    def __init__(self, devices: Sequence[Device]) -> None:
+        self._devices = devices
+
+    @cached_property
+    def by_device(self) -> dict[int, Folded]:
+        return tails_of(self._devices)
 
 
 def tails_of(devices: Sequence[Device]) -> dict[int, Folded]:

@@ -146,8 +146,13 @@ def save_differences(device_id: int, differences: Differences) -> None:
         for first in range(0, len(stale), ROWS_A_STATEMENT):
             part = stale[first : first + ROWS_A_STATEMENT]
             MeterEvent.objects.filter(device_id=device_id, kind=kind, timestamp__in=part).delete()
-    if differences.events:
-        rows = [_event_row(device_id, event) for event in differences.events.values()]
+    save_events([(device_id, event) for event in differences.events.values()])
+
+
+def save_events(events: Sequence[tuple[int, SlotEvent]]) -> None:
+    """Write events that are not stored yet, each with its device's number."""
+    if events:
+        rows = [_event_row(device_id, event) for device_id, event in events]
         MeterEvent.objects.bulk_create(rows, ROWS_A_STATEMENT)
 
 
