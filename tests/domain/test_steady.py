@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from wattkeep.domain.columns import Columns
@@ -153,6 +153,7 @@ def slots_with_readings(found, some):
     return by_owner
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(devices(), max_size=5))
 def test_steady_devices_get_the_slots_that_each_would_alone(some):
     steady = fold_steady(mixed(some), [one.start for one in some])

@@ -264,9 +264,9 @@ def test_much_that_was_sent_since_it_was_looked_at_is_left_to_the_other_way(devi
     assert update_steady([device.pk], at(LATER + 3 * 3600)) == set()
 
 
-@pytest.mark.parametrize("talks_first", [False, True])
-def test_a_pause_has_the_shape_of_the_device_s_week(device, talks_first):
-    end, wh, rows = 15 * 86_400, 1000.0, []
+@pytest.mark.parametrize(("days", "talks_first"), [(15, False), (24, False), (24, True)])
+def test_a_pause_has_the_shape_of_the_device_s_week(device, days, talks_first):
+    end, wh, rows = days * 86_400, 1000.0, []
     for second in range(0, end + 2 * 3600, 300):
         rows.append((second, round(wh), 300))
         wh += 20 + 8 * (second // 3600 % 4)
