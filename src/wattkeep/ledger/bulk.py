@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from wattkeep.ledger.each import fetch_each
-from wattkeep.ledger.readings import instant_parameter
+from wattkeep.ledger.readings import as_ms, instant_parameter
 from wattkeep.monitoring.models import LedgerMark
 
 if TYPE_CHECKING:
@@ -112,6 +112,4 @@ def places(values: Sequence[Any]) -> str:
 
 
 def _as_ms(name: str) -> str:
-    if name not in INSTANTS or connection.vendor == "sqlite":
-        return name
-    return f"(extract(epoch FROM {name}) * 1000)::bigint"
+    return as_ms(name) if name in INSTANTS else name

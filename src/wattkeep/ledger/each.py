@@ -64,8 +64,12 @@ def _type_of(value: Any) -> str:
 
 def is_one_postgres() -> bool:
     """Tell whether one PostgreSQL has everything: Citus sends such a statement to every server."""
-    db = reading_connection()
-    return db.vendor == "postgresql" and not _is_spread(db.alias)
+    return reading_connection().vendor == "postgresql" and not is_spread()
+
+
+def is_spread() -> bool:
+    """Tell whether several servers have readings, slots and events between them."""
+    return _is_spread(reading_connection().alias)
 
 
 @cache

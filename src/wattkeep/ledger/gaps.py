@@ -17,7 +17,7 @@ from wattkeep.domain.slots import (
     split_span,
 )
 from wattkeep.ledger.bulk import places
-from wattkeep.ledger.readings import instant_parameter
+from wattkeep.ledger.readings import as_ms, instant_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -147,10 +147,9 @@ def _add_up(
     """Return the sums of devices' slots of which a condition is true."""
     if not (ids := sorted(device_ids)):
         return {}
-    at = "start" if connection.vendor == "sqlite" else "(extract(epoch FROM start) * 1000)::bigint"
     weeks: dict[int, WeekSums] = {}
     with connection.cursor() as cursor:
-        sql = SUMS.format(at=at, ids=places(ids), which=which)
+        sql = SUMS.format(at=as_ms("start"), ids=places(ids), which=which)
         cursor.execute(sql, [*ids, *parameters])
         for device_id, *part in cursor.fetchall():
             weeks.setdefault(device_id, WeekSums()).add([tuple(part)])
