@@ -126,13 +126,6 @@ class WeekSums:
         return Profile(tuple(total / count for total, count in pairs))
 
 
-def make_profile(slots: Iterable[tuple[int, int]], before_ms: int) -> Profile | None:
-    """Return the week's shape from (slot start, measured mWh) of slots with readings."""
-    sums = WeekSums()
-    sums.add((start_ms, measured_mwh, 1) for start_ms, measured_mwh in slots)
-    return sums.profile(before_ms)
-
-
 def split_span(
     span: Span, profile: Profile | None, *, is_whole: bool = True
 ) -> Iterator[tuple[int, float]]:

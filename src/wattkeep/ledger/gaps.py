@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
 
@@ -17,7 +17,8 @@ from wattkeep.domain.slots import (
     split_span,
 )
 from wattkeep.ledger.bulk import places
-from wattkeep.ledger.readings import as_ms, instant_parameter
+from wattkeep.ledger.readings import instant_parameter
+from wattkeep.ledger.weeks import add_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,13 +27,6 @@ if TYPE_CHECKING:
 
     Weeks = dict[tuple[int, int], WeekSums]
 
-# The hours of a week together, as the first slot of each says where it belongs.
-SUMS = f"""
-    SELECT device_id, CAST(MIN({{at}}) AS bigint), CAST(SUM(measured_mwh) AS bigint), COUNT(*)
-    FROM monitoring_energyslot
-    WHERE device_id IN ({{ids}}) AND {{which}} AND samples > 0
-    GROUP BY device_id, ({{at}} / {HOUR_MS}) %% {HOURS_PER_WEEK}
-"""  # noqa: S608 - places only
 COUNTS = """
     SELECT device_id, COUNT(*) FROM monitoring_energyslot
     WHERE device_id IN ({ids}) AND start >= %s AND start < %s AND samples > 0 GROUP BY device_id
@@ -97,7 +91,7 @@ def _load_weeks(gaps: Sequence[Gap], until_ms: int) -> Weeks:
         found = _weeks_by_hours(some, range(start_ms, min(end_ms, until_ms), SLOT_MS))
         others = {gap.device_id for gap in some} - found.keys()
         span = [instant_parameter(start_ms), instant_parameter(min(end_ms, until_ms))]
-        found |= _add_up(others, "start >= %s AND start < %s", span)
+        found |= add_up(others, "start >= %s AND start < %s", span)
         weeks.update({(device_id, slot_ms): week for device_id, week in found.items()})
     return weeks
 
@@ -116,7 +110,7 @@ def _weeks_by_hours(gaps: Sequence[Gap], slots: range) -> dict[int, WeekSums]:
     if not wanted:
         return {}
     which = f"start IN ({places(wanted)})"
-    weeks = _add_up(complete, which, [instant_parameter(at_ms) for at_ms in wanted])
+    weeks = add_up(complete, which, [instant_parameter(at_ms) for at_ms in wanted])
     # The other hours only have to be there.
     rest = [
         at_ms for at_ms in range(week_ms, week_ms + WEEK_MS, HOUR_MS) if _hour(at_ms) not in hours
@@ -139,18 +133,3 @@ def _with_all_between(device_ids: Iterable[int], start_ms: int, end_ms: int) -> 
         cursor.execute(COUNTS.format(ids=places(ids)), [*ids, *span])
         every = (end_ms - start_ms) // SLOT_MS
         return {device_id for device_id, count in cursor.fetchall() if count == every}
-
-
-def _add_up(
-    device_ids: Iterable[int], which: str, parameters: Sequence[Any]
-) -> dict[int, WeekSums]:
-    """Return the sums of devices' slots of which a condition is true."""
-    if not (ids := sorted(device_ids)):
-        return {}
-    weeks: dict[int, WeekSums] = {}
-    with connection.cursor() as cursor:
-        sql = SUMS.format(at=as_ms("start"), ids=places(ids), which=which)
-        cursor.execute(sql, [*ids, *parameters])
-        for device_id, *part in cursor.fetchall():
-            weeks.setdefault(device_id, WeekSums()).add([tuple(part)])
-    return weeks
