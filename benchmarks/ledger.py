@@ -64,8 +64,8 @@ class Statements:
             self._since = None
 
 
-def run_ticks(devices: int) -> Iterator[Tick]:
-    """Yield the cost of a tick a minute, over a whole quarter-hour."""
+def run_ticks(devices: int, pause_s: int) -> Iterator[Tick]:
+    """Yield the cost of a tick a minute, over a whole quarter-hour; then of one after a pause."""
     os.environ["WATTKEEP_LOG_LEVEL"] = "ERROR"
     from wattkeep.cli.installation import open_installation
 
@@ -96,7 +96,9 @@ def run_ticks(devices: int) -> Iterator[Tick]:
         statements.end()
 
     connection._commit = timed_commit  # type: ignore[method-assign] # noqa: SLF001
-    for _ in range(MINUTES):
+    for minute in range(MINUTES + bool(pause_s)):
+        if minute == MINUTES:
+            now += timedelta(seconds=pause_s)
         before, now = now, now + timedelta(minutes=1)
         with transaction.atomic():
             _put(ids, before, now)
@@ -245,9 +247,13 @@ def main() -> None:
                 fleet_table(runs),
             ]
         os.environ.setdefault("WATTKEEP_DATA_DIR", str(folder / "ticks"))
-        ticks = list(run_ticks(arguments.devices)) if arguments.devices else []
+        pause_s = 60 * arguments.pause
+        ticks = list(run_ticks(arguments.devices, pause_s)) if arguments.devices else []
         if ticks:
-            parts.insert(0, tick_table(arguments.devices, ticks))
+            parts.insert(0, tick_table(arguments.devices, ticks[:MINUTES]))
+        for back in ticks[MINUTES:]:
+            ms = 1000 * back.cpu_s / arguments.devices
+            parts.append(f"All silent for {arguments.pause} min: {ms:.3f} CPU ms a device.")
     text = "\n\n".join(parts)
     print(f"\n{text}")
     if arguments.write:
@@ -257,6 +263,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--devices", type=int, default=1000, help="for the ticks; 0: none")
+    parser.add_argument("--pause", type=int, default=60, help="minutes of silence; 0: none")
     parser.add_argument("--fleet", type=int, default=0, help="devices of a fleet; 0: none")
     parser.add_argument("--seconds", type=int, default=120, help="how long the fleet runs")
     parser.add_argument("--ticker", default="1,0", help="1: with, 0: without; or both")

@@ -1,14 +1,26 @@
 """Steady readings folded at once: the very same slots that one device after the other gets."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from wattkeep.domain.columns import Columns
-from wattkeep.domain.counter import GAP_MS, CounterReader, CounterState, Meter, Sample
-from wattkeep.domain.slots import METRICS, SLOT_MS, Envelope, Slot, Start, fold_slots
+from wattkeep.domain.counter import GAP_MS, CounterReader, CounterState, Meter, Sample, Span
+from wattkeep.domain.slots import (
+    METRICS,
+    NO_ENVELOPES,
+    SLOT_MS,
+    Envelope,
+    Slot,
+    SlotEvent,
+    Start,
+    fold_slots,
+    slot_start,
+    split_span,
+)
 from wattkeep.domain.steady import Mixed, SteadyStart, fold_steady
 
 FROM_MS = 1_900_000 * SLOT_MS
@@ -23,7 +35,7 @@ def devices(draw):
     at_ms, rows = FROM_MS, []
     wh = draw(st.integers(0, 9_000_000)) / draw(st.sampled_from([1, 3, 1000]))
     for _ in range(draw(st.integers(1, 30))):
-        longest_ms = draw(st.sampled_from([10_000, 200_000, GAP_MS, GAP_MS + 1]))
+        longest_ms = draw(st.sampled_from([10_000, 200_000, GAP_MS, GAP_MS + 1, 5 * SLOT_MS]))
         at_ms += draw(st.integers(1, longest_ms))
         if draw(st.integers(0, 9)) == 0:
             at_ms = -(-at_ms // SLOT_MS) * SLOT_MS + SLOT_MS * (at_ms % SLOT_MS == 0)
@@ -67,11 +79,17 @@ class Device(NamedTuple):
         return [slot for slot in slots if slot.start_ms >= self.newest.start_ms]
 
     @property
+    def gaps(self):
+        """Return the gaps among the readings that are not known yet."""
+        events = fold(self.range_w, self.rows).events
+        return [one for one in events if one.event.start_ms >= self.start.last_ms]
+
+    @property
     def is_odd(self):
         reader = CounterReader(Meter(self.range_w), self.known.state)
         for at_ms, kwh, power_w, *_ in self.rows[self.count :]:
             reader.take(Sample(at_ms, round(kwh * 1e6) / 1000, power_w))
-        return bool(reader.events or reader.state.pending)
+        return bool(reader.state.pending or {one.kind for one in reader.events} - {"gap"})
 
 
 def fold(range_w, rows):
@@ -97,7 +115,22 @@ def known(value):
     return None if value != value else value  # noqa: PLR0124 - NaN
 
 
-def slots_by_owner(found, some):
+def slots_by_owner(steady, some):
+    """Return owner → slots, with the energy of gaps, which is spread evenly."""
+    by_owner = slots_with_readings(steady.slots, some)
+    for owner, event in steady.gaps:
+        slots = {slot.start_ms: slot for slot in by_owner[owner]}
+        state = slots[slot_start(event.start_ms)].state
+        span = Span(event.start_ms, event.end_ms, event.energy_wh, estimated=True)
+        for at_ms, mwh in split_span(span, None):
+            if mwh:
+                slot = slots.get(at_ms) or Slot(at_ms, 0, 0, 0, NO_ENVELOPES, state)
+                slots[at_ms] = replace(slot, estimated_mwh=slot.estimated_mwh + mwh)
+        by_owner[owner] = [slots[at_ms] for at_ms in sorted(slots)]
+    return by_owner
+
+
+def slots_with_readings(found, some):
     by_owner = {}
     for place, owner in enumerate(found.owners):
         parts = [known(column[place]) for column in found.envelopes]
@@ -120,15 +153,19 @@ def slots_by_owner(found, some):
     return by_owner
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(devices(), max_size=5))
 def test_steady_devices_get_the_slots_that_each_would_alone(some):
     steady = fold_steady(mixed(some), [one.start for one in some])
 
     # One whose start is a dip is odd as well, though nothing after it is.
     assert not any(one.is_odd for one, is_steady in zip(some, steady.are, strict=True) if is_steady)
-    assert slots_by_owner(steady.slots, some) == {
+    assert slots_by_owner(steady, some) == {
         owner: one.slots for owner, one in enumerate(some) if steady.are[owner]
     }
+    assert [(owner, SlotEvent(event, 1)) for owner, event in steady.gaps] == [
+        (owner, gap) for owner, one in enumerate(some) if steady.are[owner] for gap in one.gaps
+    ]
 
 
 def test_a_hundred_readings_have_the_same_mean_wherever_they_stand():
@@ -141,9 +178,7 @@ def test_a_hundred_readings_have_the_same_mean_wherever_they_stand():
 
     steady = fold_steady(mixed(some), [one.start for one in some])
 
-    assert slots_by_owner(steady.slots, some) == {
-        owner: one.slots for owner, one in enumerate(some)
-    }
+    assert slots_by_owner(steady, some) == {owner: one.slots for owner, one in enumerate(some)}
 
 
 def test_nobody_is_steady_without_readings():

@@ -13,8 +13,8 @@ from wattkeep.domain.slots import (
     METRICS,
     SLOT_MS,
     Start,
+    WeekSums,
     fold_slots,
-    make_profile,
     profile_span,
     slot_start,
 )
@@ -31,8 +31,9 @@ class Profiles:
 
     def profile(self, gap_start_ms, folded):
         start, end = profile_span(gap_start_ms)
-        slots = [(at, mwh) for at, mwh in folded.items() if start <= at < end]
-        return make_profile(slots, gap_start_ms)
+        week = WeekSums()
+        week.add((at, mwh, 1) for at, mwh in folded.items() if start <= at < end)
+        return week.profile(gap_start_ms)
 
 
 def samples_of(case):

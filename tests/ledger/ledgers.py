@@ -13,8 +13,8 @@ from wattkeep.domain.readings import Reading
 from wattkeep.domain.slots import (
     METRICS,
     Start,
+    WeekSums,
     fold_slots,
-    make_profile,
     profile_span,
     slot_start,
 )
@@ -149,8 +149,9 @@ class ProfilesOfThePass:
 
     def profile(self, gap_start_ms, folded):
         start, end = profile_span(gap_start_ms)
-        slots = [(at_ms, mwh) for at_ms, mwh in folded.items() if start <= at_ms < end]
-        return make_profile(slots, gap_start_ms)
+        week = WeekSums()
+        week.add((at_ms, mwh, 1) for at_ms, mwh in folded.items() if start <= at_ms < end)
+        return week.profile(gap_start_ms)
 
 
 def whole(device):

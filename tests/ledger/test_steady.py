@@ -12,7 +12,13 @@ from wattkeep.ledger.marks import leave_mark
 from wattkeep.ledger.steady import update_steady
 from wattkeep.ledger.update import update_device, update_due
 from wattkeep.monitoring.devices import create_device
-from wattkeep.monitoring.models import DeviceBoot, EnergySlot, LedgerMark, LedgerState
+from wattkeep.monitoring.models import (
+    DeviceBoot,
+    EnergySlot,
+    LedgerMark,
+    LedgerState,
+    MeterEvent,
+)
 
 pytestmark = pytest.mark.django_db
 MINUTE = 60
@@ -130,11 +136,6 @@ def miss_one_before_the_slot(device):
     put(device, (SLOT - 10, 1000 + SLOT / 10 - 1, 360))
 
 
-def pause(device):
-    begin(device, LATER)
-    put(device, (LATER + 6 * MINUTE, 2000, 360))
-
-
 def dip(device):
     begin(device, LATER)
     put(device, (LATER, 1000 + LATER / 10 - 5, 360))
@@ -148,9 +149,11 @@ def break_off(device):
     begin(device, LATER, rows=[*steady(0, LATER), (LATER - 5, 0, 360)])
 
 
-def be_silent_for_long(device):
-    begin(device, 10 * MINUTE)
-    LedgerState.objects.update(done_to=at(LATER + 7 * MINUTE))
+def lose_what_ended_a_gap(device):
+    begin(device, LATER)
+    MeterEvent.objects.create(
+        device=device, kind="gap", timestamp=at(LATER - 10), until=at(LATER + 600)
+    )
 
 
 def swap(device):
@@ -170,9 +173,9 @@ def have_no_counter(device):
     leave_mark(device.pk, to_ms(at(0)))
 
 
-def be_away_for_long(device):
+def be_away_for_days(device):
     begin(device, LATER)
-    LedgerState.objects.update(done_to=at(LATER - 3 * 3600))
+    LedgerState.objects.update(done_to=at(LATER - 2 * 86_400))
 
 
 def lose_old_readings(device):
@@ -183,15 +186,14 @@ def lose_old_readings(device):
 ODDITIES = [
     miss_the_first_of_the_slot,
     miss_one_before_the_slot,
-    pause,
     dip,
     dip_before,
     break_off,
-    be_silent_for_long,
+    lose_what_ended_a_gap,
     swap,
     mark_earlier,
     have_no_counter,
-    be_away_for_long,
+    be_away_for_days,
     lose_old_readings,
 ]
 
@@ -210,6 +212,74 @@ def test_what_is_not_steady_is_left_alone_and_then_made_one_by_one(device, owner
     update_due(at(LATER + 7 * MINUTE))
     device.refresh_from_db()
     assert stored(device) == whole(device)
+
+
+PAUSES = {
+    "within the slot": steady(LATER + 6 * MINUTE, LATER + 7 * MINUTE),
+    "over two slots": steady(LATER + 31 * MINUTE, LATER + 33 * MINUTE),
+    "with nothing used": [(LATER + 40 * MINUTE, 1000 + (LATER - 10) / 10, 5)],
+    "in a later slot": [
+        *steady(LATER, LATER + 12 * MINUTE),
+        *steady(LATER + 50 * MINUTE, LATER + 51 * MINUTE),
+    ],
+    "twice": [
+        *steady(LATER + 6 * MINUTE, LATER + 7 * MINUTE),
+        *steady(LATER + 20 * MINUTE, LATER + 21 * MINUTE),
+        *steady(LATER + 70 * MINUTE, LATER + 71 * MINUTE),
+    ],
+    "for hours": steady(LATER + 300 * MINUTE, LATER + 301 * MINUTE),
+}
+
+
+@pytest.mark.parametrize("looked_s", [0, 310, 900], ids=["at once", "until then", "for longer"])
+@pytest.mark.parametrize("rows", PAUSES.values(), ids=PAUSES)
+def test_a_pause_is_gone_on_after(device, owner, rows, looked_s):
+    other = create_device(owner, "Shed")[0]
+    for one in (device, other):
+        begin(one, LATER)
+        put(one, *rows)
+    LedgerState.objects.update(done_to=at(LATER + looked_s))
+    now = at(rows[-1][0] + 5)
+
+    assert update_steady([device.pk, other.pk], now) == {device.pk, other.pk}
+
+    assert [stored(one) for one in (device, other)] == [whole(one) for one in (device, other)]
+    assert {kind for kind, _ in stored(device)[1]} == {"gap"}
+    assert update_device(device.pk, now) == 0
+
+
+def test_a_device_that_fell_silent_is_looked_at_with_the_others(device):
+    begin(device, 10 * MINUTE)
+    before = stored(device)
+    LedgerState.objects.update(done_to=at(LATER + 7 * MINUTE))
+
+    assert update_steady([device.pk], at(LATER + 8 * MINUTE)) == {device.pk}
+    assert stored(device) == before
+
+
+def test_much_that_was_sent_since_it_was_looked_at_is_left_to_the_other_way(device):
+    begin(device, LATER)
+    put(device, *steady(LATER, LATER + 3 * 3600, step=60))
+
+    assert update_steady([device.pk], at(LATER + 3 * 3600)) == set()
+
+
+@pytest.mark.parametrize(("days", "talks_first"), [(15, False), (24, False), (24, True)])
+def test_a_pause_has_the_shape_of_the_device_s_week(device, days, talks_first):
+    end, wh, rows = days * 86_400, 1000.0, []
+    for second in range(0, end + 2 * 3600, 300):
+        rows.append((second, round(wh), 300))
+        wh += 20 + 8 * (second // 3600 % 4)
+    known, later = rows[: end // 300], rows[end // 300 :]
+    begin(device, end, rows=known)
+    put(device, *(later[:4] if talks_first else ()), *later[-3:])
+
+    assert update_steady([device.pk], at(end + 2 * 3600 - 300)) == {device.pk}
+
+    assert stored(device) == whole(device)
+    estimated = [slot.estimated_mwh for slot in stored(device)[0] if not slot.samples]
+    assert len(estimated) > 3
+    assert max(estimated) > 1.2 * min(estimated)
 
 
 def test_marks_of_the_newest_slot_are_done_with_it_unless_they_are_touched_meanwhile(
@@ -262,7 +332,7 @@ def journeys(draw):
         delay = draw(st.sampled_from([0, 0, 0, 0, 0, 0, 0, 20, 100, 119, 400]))
         odd = draw(st.integers(0, 60)) == 0
         arrivals.append((second + delay, (second, draw(st.integers(0, 9000)) if odd else wh, 300)))
-        second += step if draw(st.integers(0, 40)) else 320
+        second += step if draw(st.integers(0, 30)) else draw(st.sampled_from([320, 700, 1900]))
         wh += draw(st.sampled_from([0, 1, 2, 3]))
     return sorted(arrivals)
 

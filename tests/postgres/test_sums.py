@@ -7,6 +7,7 @@ from django.db import connection
 
 from wattkeep.domain.instants import to_ms
 from wattkeep.history import quarters
+from wattkeep.ledger import each
 from wattkeep.monitoring.devices import create_device
 from wattkeep.monitoring.models import EnergySlot
 
@@ -17,9 +18,9 @@ EDGES = [to_ms(START + timedelta(hours=hours)) for hours in (-5, 0, 3, 7, 24, 90
 @pytest.fixture
 def known_anew():
     """Have it looked up whether readings are distributed, which is done once a process."""
-    quarters._is_spread.cache_clear()
+    each._is_spread.cache_clear()
     yield
-    quarters._is_spread.cache_clear()
+    each._is_spread.cache_clear()
 
 
 @pytest.mark.django_db
@@ -48,7 +49,7 @@ def test_sums_of_periods(device, owner, is_one, known_anew):
         "SELECT device_id, start FROM monitoring_energyslot"
         " WHERE device_id = %s AND start < %s ORDER BY start DESC LIMIT 2"
     )
-    wanted = [(pk, quarters.At(EDGES[2])) for pk in (other.pk, device.pk)]
-    rows = [(pk, to_ms(at)) for pk, at in quarters.fetch_each(select, wanted)]
+    wanted = [(pk, each.At(EDGES[2])) for pk in (other.pk, device.pk)]
+    rows = [(pk, to_ms(at)) for pk, at in each.fetch_each(select, wanted)]
     before = [EDGES[2] - 900_000, EDGES[2] - 1_800_000]
     assert rows == [(pk, at) for pk in (other.pk, device.pk) for at in before]

@@ -4,6 +4,8 @@ import json
 import re
 from datetime import UTC, datetime
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from wattkeep.monitoring.models import Alert
@@ -38,6 +40,17 @@ def test_page_holds_what_the_api_answers(as_owner, device, record):
     api = as_owner.get(reverse("api:dashboard", args=[device.pk])).json()
 
     assert json.loads(data[1]) == api
+
+
+def test_page_asks_the_database_nothing_twice(as_owner, device, record):
+    record(device)
+
+    with CaptureQueriesContext(connection) as queries:
+        page_of(as_owner, device)
+
+    statements = [query["sql"] for query in queries]
+    assert statements
+    assert [one for one in statements if statements.count(one) > 1] == []
 
 
 def test_page_without_a_reading_says_how_to_connect(as_owner, device):

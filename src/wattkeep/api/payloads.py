@@ -9,6 +9,7 @@ from wattkeep.domain.calendar import day_start
 from wattkeep.domain.presence import Status
 from wattkeep.history.consumption import recent_use
 from wattkeep.history.standing import extremes
+from wattkeep.history.tails import Tails
 from wattkeep.live.presence import presence_of, presences_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def dashboard_payload(device: Device, now: datetime) -> dict[str, Any]:
     """Return everything a device's page shows: values, today's hours, seven days, open alerts."""
     presence = presence_of(device, now)
     latest = presence.latest
-    recent = recent_use(device, now, DAYS_SHOWN)
+    tails = Tails([device])
+    recent = recent_use(device, now, DAYS_SHOWN, tails)
     today, today_kwh = recent.days[-1]
     today_start = day_start(today, device.site.zone)
     alerts = device.alerts.filter(is_resolved=False)[:ALERTS_SHOWN]
@@ -64,7 +66,7 @@ def dashboard_payload(device: Device, now: datetime) -> dict[str, Any]:
         "today_consumption": round(today_kwh, 3),
         "today_extremes": {
             name: {"min": found.least, "max": found.greatest}
-            for name, found in extremes(device, today_start, now).items()
+            for name, found in extremes(device, today_start, now, tails).items()
         },
         "hourly_consumption": [
             {

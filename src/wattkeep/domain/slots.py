@@ -94,22 +94,63 @@ def profile_span(gap_start_ms: int) -> tuple[int, int]:
     return end_ms - PROFILE_MS, end_ms
 
 
-def make_profile(slots: Iterable[tuple[int, int]], before_ms: int) -> Profile | None:
-    """Return the week's shape from (slot start, measured mWh) of slots with readings.
+@dataclass(slots=True)
+class WeekSums:
+    """What was measured in the slots of each UTC hour of the week, and in how many of them."""
 
-    None unless they reach back two weeks and every hour of the week is among them.
+    totals: list[int] = field(default_factory=lambda: [0] * HOURS_PER_WEEK)
+    counts: list[int] = field(default_factory=lambda: [0] * HOURS_PER_WEEK)
+    earliest_ms: int | None = None
+
+    def add(self, parts: Iterable[tuple[int, int, int]]) -> None:
+        """Add (start of the first, measured mWh, how many) of slots of one hour of the week."""
+        totals, counts = self.totals, self.counts
+        earliest_ms = self.earliest_ms
+        for start_ms, measured_mwh, count in parts:
+            hour = (start_ms // HOUR_MS + MONDAY_OFFSET_H) % HOURS_PER_WEEK
+            totals[hour] += measured_mwh
+            counts[hour] += count
+            if earliest_ms is None or start_ms < earliest_ms:
+                earliest_ms = start_ms
+        self.earliest_ms = earliest_ms
+
+    def profile(self, before_ms: int) -> Profile | None:
+        """Return the week's shape as it was known before an instant.
+
+        None unless the slots reach back two weeks and every hour of the week is among them.
+        """
+        reach_ms = 0 if self.earliest_ms is None else before_ms - self.earliest_ms
+        if reach_ms < LEAST_PROFILE_MS or not all(self.counts):
+            return None
+        pairs = zip(self.totals, self.counts, strict=True)
+        return Profile(tuple(total / count for total, count in pairs))
+
+
+def split_span(
+    span: Span, profile: Profile | None, *, is_whole: bool = True
+) -> Iterator[tuple[int, float]]:
+    """Yield (slot start, mWh) of what a span's energy adds to each slot that it lies in.
+
+    Evenly without a profile. `is_whole`: in whole mWh, which add up to the span's.
     """
-    totals = [0] * HOURS_PER_WEEK
-    counts = [0] * HOURS_PER_WEEK
-    earliest_ms = before_ms
-    for start_ms, measured_mwh in slots:
-        earliest_ms = min(earliest_ms, start_ms)
-        hour = (start_ms // HOUR_MS + MONDAY_OFFSET_H) % HOURS_PER_WEEK
-        totals[hour] += measured_mwh
-        counts[hour] += 1
-    if before_ms - earliest_ms < LEAST_PROFILE_MS or not all(counts):
-        return None
-    return Profile(tuple(total / count for total, count in zip(totals, counts, strict=True)))
+    energy_mwh = span.energy_wh * MWH_PER_WH
+    if is_whole:
+        energy_mwh = round(energy_mwh)
+    first = slot_start(span.start_ms)
+    edges = [span.start_ms, *range(first + SLOT_MS, span.end_ms, SLOT_MS), span.end_ms]
+    weights: list[float] = [b - a for a, b in pairwise(edges)]
+    if profile is not None:
+        shaped = [profile.weight(a, b) for a, b in pairwise(edges)]
+        weights = shaped if sum(shaped) > 0 else weights
+    whole = sum(weights)
+    done = done_mwh = 0.0
+    for index, weight in enumerate(weights):
+        done += weight
+        upto_mwh = energy_mwh if index == len(weights) - 1 else energy_mwh * done / whole
+        if is_whole:
+            upto_mwh = round(upto_mwh)
+        yield slot_start(edges[index]), upto_mwh - done_mwh
+        done_mwh = upto_mwh
 
 
 class Start(NamedTuple):
@@ -200,43 +241,29 @@ class _Fold:
     def add(self, span: Span) -> None:
         """Add a span's energy to the slots it lies in."""
         totals = self.estimated if span.estimated else self.measured
-        energy_mwh = span.energy_wh * MWH_PER_WH
-        if self.has_counter or span.estimated:
-            energy_mwh = round(energy_mwh)
+        is_whole = self.has_counter or span.estimated
         first = slot_start(span.start_ms)
         if span.end_ms <= first + SLOT_MS:
-            self._add_to(totals, first, energy_mwh)
+            energy_mwh = span.energy_wh * MWH_PER_WH
+            self._add_to(totals, first, round(energy_mwh) if is_whole else energy_mwh)
             return
-        edges = [span.start_ms, *range(first + SLOT_MS, span.end_ms, SLOT_MS), span.end_ms]
-        weights = self._weights(span, edges)
-        whole = sum(weights)
-        done = done_mwh = 0.0
-        for index, weight in enumerate(weights):
-            done += weight
-            upto_mwh = energy_mwh if index == len(weights) - 1 else energy_mwh * done / whole
-            if self.has_counter or span.estimated:
-                upto_mwh = round(upto_mwh)
-            self._add_to(totals, slot_start(edges[index]), upto_mwh - done_mwh)
-            done_mwh = upto_mwh
+        for start_ms, energy_mwh in split_span(span, self._profile(span), is_whole=is_whole):
+            self._add_to(totals, start_ms, energy_mwh)
 
     def _add_to(self, totals: dict[int, float], start_ms: int, energy_mwh: float) -> None:
         if start_ms >= self.start.at_ms and energy_mwh:
             totals[start_ms] = totals.get(start_ms, 0) + energy_mwh
 
-    def _weights(self, span: Span, edges: list[int]) -> list[float]:
-        if self.profiles is not None and span.end_ms - span.start_ms > GAP_MS:
-            upto_ms = slot_start(span.start_ms)
-            folded = {
-                start_ms: round(self.measured.get(start_ms, 0))
-                for start_ms, count in self.samples.items()
-                if start_ms < upto_ms and count
-            }
-            profile = self.profiles.profile(span.start_ms, folded)
-            if profile is not None:
-                weights = [profile.weight(a, b) for a, b in pairwise(edges)]
-                if sum(weights) > 0:
-                    return weights
-        return [b - a for a, b in pairwise(edges)]
+    def _profile(self, span: Span) -> Profile | None:
+        if self.profiles is None or span.end_ms - span.start_ms <= GAP_MS:
+            return None
+        upto_ms = slot_start(span.start_ms)
+        folded = {
+            start_ms: round(self.measured.get(start_ms, 0))
+            for start_ms, count in self.samples.items()
+            if start_ms < upto_ms and count
+        }
+        return self.profiles.profile(span.start_ms, folded)
 
     def slots(self, envelopes: Mapping[int, tuple[int, Mapping[str, Envelope]]]) -> list[Slot]:
         """Return the slots in order, each with the state the counter had at its end."""

@@ -1,8 +1,8 @@
 """Steady readings of many devices folded at once: what `fold_slots` makes of each, but quickly.
 
-Steady means that every counter is in line with the one before, without a gap. So it is nearly
-always, and then there is nothing to decide from one sample to the next: whole columns are
-reckoned at once.
+Steady means that every counter is in line with the one before. So it is nearly always, and then
+there is nothing to decide from one sample to the next: whole columns are reckoned at once. Gaps
+are found here; what is estimated of them is for the caller to add, who knows the devices' weeks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from wattkeep.domain.counter import GAP_MS, MS_PER_HOUR, OVER_RANGE, SLACK_WH
+from wattkeep.domain.counter import GAP_MS, MS_PER_HOUR, OVER_RANGE, SLACK_WH, CounterEvent
 from wattkeep.domain.slots import METRICS, MWH_PER_WH, SLOT_MS, reckon_envelopes, to_wh
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ class Mixed(NamedTuple):
 
 
 class SteadySlots(NamedTuple):
-    """Slots of the steady devices, as one array a column, ordered by device and time.
+    """Slots with readings of the steady devices, as one array a column, by device and time.
 
     The counter's state at a slot's end is the slot's last sample; nothing waits. Energy is what the
-    readings after the start add, all else is made of all readings.
+    readings after the start add, without gaps; all else is made of all readings.
     """
 
     owners: list[int]
@@ -60,10 +60,11 @@ class SteadySlots(NamedTuple):
 
 
 class Steady(NamedTuple):
-    """Which of the devices were steady, and the slots of these."""
+    """Which of the devices were steady, the slots of these, and their gaps with whose each is."""
 
     are: Flags
     slots: SteadySlots
+    gaps: list[tuple[int, CounterEvent]]
 
 
 def fold_steady(readings: Mixed, starts: Sequence[SteadyStart]) -> Steady:
@@ -75,7 +76,7 @@ def fold_steady(readings: Mixed, starts: Sequence[SteadyStart]) -> Steady:
     owners, timestamps, values = readings
     are = np.zeros(len(starts), np.bool_)
     if not len(owners):
-        return Steady(are, _slots(readings, timestamps, np.empty(0)))
+        return Steady(are, _slots(readings, timestamps, np.empty(0)), [])
     last_ms, last_wh, range_w = np.array(starts, np.float64)[owners].T
     counters_wh = to_wh(values["energy"])
     is_first = np.diff(owners, prepend=-1) != 0
@@ -89,7 +90,7 @@ def fold_steady(readings: Mixed, starts: Sequence[SteadyStart]) -> Steady:
         risen_wh = counters_wh - before_wh
         possible_wh = range_w * OVER_RANGE * (timestamps - before_ms) / MS_PER_HOUR + SLACK_WH
         is_in_line = (risen_wh >= 0) & (risen_wh <= possible_wh)
-        is_in_line &= timestamps - before_ms <= GAP_MS
+    is_gap = is_new & (timestamps - before_ms > GAP_MS)
     # A known one without a counter is in no state, so nobody can tell how many are known.
     is_in_line[~is_new] = ~np.isnan(counters_wh[~is_new])
     # After a dip that lasts the state has the counter from before it, and the time of a sample
@@ -104,8 +105,12 @@ def fold_steady(readings: Mixed, starts: Sequence[SteadyStart]) -> Steady:
         timestamps[chosen],
         {**{name: values[name][chosen] for name in METRICS}, "wh": counters_wh[chosen]},
     )
-    energy_mwh = np.where(is_new[chosen], np.rint(risen_wh[chosen] * MWH_PER_WH), 0)
-    return Steady(are, _slots(steady, before_ms[chosen], energy_mwh))
+    is_counted = (is_new & ~is_gap)[chosen]
+    energy_mwh = np.where(is_counted, np.rint(risen_wh[chosen] * MWH_PER_WH), 0)
+    columns = (owners, before_ms, timestamps, before_wh, counters_wh, risen_wh)
+    rows = zip(*(column[is_gap & chosen].tolist() for column in columns), strict=True)
+    gaps = [(owner, CounterEvent("gap", *event)) for owner, *event in rows]
+    return Steady(are, _slots(steady, before_ms[chosen], energy_mwh), gaps)
 
 
 def _slots(steady: Mixed, before_ms: Instants, energy_mwh: Values) -> SteadySlots:

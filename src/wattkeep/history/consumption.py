@@ -11,10 +11,11 @@ from wattkeep.domain.calendar import By, day_start, days_until, local_hours, per
 from wattkeep.domain.corrections import Energy, apply_corrections
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import slot_start
-from wattkeep.history.quarters import NOTHING, At, fetch_each, instant_ms
+from wattkeep.history.quarters import NOTHING
 from wattkeep.history.remembered import remembered_sums
-from wattkeep.history.tails import tails_of
+from wattkeep.history.tails import Tails
 from wattkeep.ledger.corrections import as_spans
+from wattkeep.ledger.each import At, fetch_each, instant_ms
 from wattkeep.monitoring.models import Correction, MeterEvent
 
 if TYPE_CHECKING:
@@ -72,16 +73,23 @@ def consumption(
 
 
 def used_between(
-    devices: Sequence[Device], edges: Sequence[datetime], *, corrected: bool = True
+    devices: Sequence[Device],
+    edges: Sequence[datetime],
+    *,
+    corrected: bool = True,
+    tails: Tails | None = None,
 ) -> dict[int, list[Energy]]:
-    """Return device id → what was used between neighbouring edges, which are quarter-hours."""
+    """Return device id → what was used between neighbouring edges, which are quarter-hours.
+
+    `tails` are the devices', where others need them too.
+    """
     edges_ms = [to_ms(edge) for edge in edges]
     stored = remembered_sums([device.pk for device in devices], edges_ms)
     used = {
         device.pk: [stored.get((device.pk, start_ms), NOTHING) for start_ms in edges_ms[:-1]]
         for device in devices
     }
-    changes = list(_unfolded(devices))
+    changes = list(_unfolded(tails or Tails(devices)))
     if corrected:
         changes += _corrections(devices, edges_ms, changes)
     for device_id, start_ms, change in changes:
@@ -94,8 +102,8 @@ def used_between(
 Change = tuple[int, int, Energy]
 
 
-def _unfolded(devices: Sequence[Device]) -> Iterable[Change]:
-    for device_id, folded in tails_of(devices).items():
+def _unfolded(tails: Tails) -> Iterable[Change]:
+    for device_id, folded in tails.by_device.items():
         for slot in folded.slots:
             yield device_id, slot.start_ms, Energy(slot.measured_mwh, slot.estimated_mwh)
 
@@ -167,7 +175,7 @@ class Week:
     days: list[tuple[date, float]]
 
 
-def recent_use(device: Device, now: datetime, day_count: int) -> Week:
+def recent_use(device: Device, now: datetime, day_count: int, tails: Tails | None = None) -> Week:
     """Return today by local hour, and `day_count` local days, today the last of them."""
     zone = device.site.zone
     today = now.astimezone(zone).date()
@@ -175,7 +183,7 @@ def recent_use(device: Device, now: datetime, day_count: int) -> Week:
     begun = [hour for hour in local_hours(today, zone) if hour[0] <= now]
     edges = [day_start(day, zone) for day in past]
     edges += [start for start, _ in begun] + [begun[-1][1]]
-    used = [energy.total_mwh for energy in used_between([device], edges)[device.pk]]
+    used = [energy.total_mwh for energy in used_between([device], edges, tails=tails)[device.pk]]
     by_hour = used[len(past) :]
     totals = [*used[: len(past)], sum(by_hour)]
     return Week(

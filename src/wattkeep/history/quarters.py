@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.db import connection, connections
+from django.db import connection
 
 from wattkeep.domain.corrections import Energy
-from wattkeep.domain.instants import from_ms, to_ms
-from wattkeep.monitoring.partitions import is_distributed
+from wattkeep.domain.instants import from_ms
+from wattkeep.ledger.each import is_one_postgres
 from wattkeep.monitoring.replica import reading_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 SUMS = "SUM(measured_mwh) || ' ' || SUM(estimated_mwh)"
 # A sub-select a period goes straight to its slots and takes half the time of a GROUP BY, which
@@ -40,8 +39,6 @@ DISTRIBUTED_SUMS = f"""
     FROM monitoring_energyslot
     WHERE device_id = ANY(%s) AND start >= %s AND start < %s GROUP BY 1, 2
 """  # noqa: S608
-ONE_STATEMENT = 200
-
 
 NOTHING = Energy()
 
@@ -62,7 +59,7 @@ def sum_quarters(
         else:
             starts, instants = list(edges_ms[:-1]), [from_ms(ms) for ms in edges_ms]
             ids = list(device_ids)
-            if _is_one_postgres():
+            if is_one_postgres():
                 cursor.execute(POSTGRES_SUMS, [ids, starts, instants[:-1], instants[1:]])
             else:
                 span = instants[0], instants[-1]
@@ -72,63 +69,3 @@ def sum_quarters(
             for device_id, start_ms, sums in cursor.fetchall()
             if sums is not None
         }
-
-
-def fetch_each(select: str, wanted: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows that `select` finds for each of `wanted`, in few statements.
-
-    `select` may have an ORDER BY and a LIMIT of its own; an index serves each of its runs.
-    """
-    for first in range(0, len(wanted), ONE_STATEMENT):
-        some = wanted[first : first + ONE_STATEMENT]
-        sql, parameters = (
-            _as_lateral(select, some) if _is_one_postgres() else _as_union(select, some)
-        )
-        with reading_connection().cursor() as cursor:
-            cursor.execute(sql, parameters)
-            yield from cursor.fetchall()
-
-
-def _as_union(select: str, some: Sequence[tuple[Any, ...]]) -> tuple[str, list[Any]]:
-    sql = " UNION ALL ".join([f"SELECT * FROM ({select}) AS one"] * len(some))  # noqa: S608 - of our own words
-    return sql, [_parameter(value) for one in some for value in one]
-
-
-def _as_lateral(select: str, some: Sequence[tuple[Any, ...]]) -> tuple[str, list[Any]]:
-    """Return a statement that PostgreSQL plans once.
-
-    200 runs over a table with partitions took it 30 ms as 200 parts, 2 ms so.
-    """
-    names = [f"w{place}" for place in range(len(some[0]))]
-    types = ["timestamptz" if isinstance(value, At) else "bigint" for value in some[0]]
-    begin, *rest = select.split("%s")
-    run = begin + "".join(f"w.{name}{part}" for name, part in zip(names, rest, strict=True))
-    lists = ", ".join(f"%s::{one}[]" for one in types)
-    sql = f"SELECT one.* FROM unnest({lists}) AS w({', '.join(names)}), LATERAL ({run}) AS one"  # noqa: S608 - of our own words
-    return sql, [[_parameter(value) for value in column] for column in zip(*some, strict=True)]
-
-
-def _is_one_postgres() -> bool:
-    """Tell whether one PostgreSQL has everything: Citus sends such a statement to every server."""
-    db = reading_connection()
-    return db.vendor == "postgresql" and not _is_spread(db.alias)
-
-
-@cache
-def _is_spread(alias: str) -> bool:
-    return is_distributed(connections[alias])
-
-
-def instant_ms(value: Any) -> int:
-    """Return an instant that came straight from a cursor as epoch milliseconds."""
-    return value if isinstance(value, int) else to_ms(value)
-
-
-class At(int):
-    """Epoch milliseconds that are compared with a column of instants."""
-
-
-def _parameter(value: Any) -> Any:
-    if isinstance(value, At):
-        return int(value) if connection.vendor == "sqlite" else from_ms(int(value))
-    return value

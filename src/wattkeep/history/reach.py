@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import Max
 
 from wattkeep.domain.instants import from_ms
-from wattkeep.history.quarters import fetch_each, instant_ms
+from wattkeep.ledger.each import fetch_each, instant_ms
 from wattkeep.monitoring.models import EnergyReading
 
 if TYPE_CHECKING:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from django.db import connection
 
 from wattkeep.domain.counter import GAP_MS
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import SLOT_MS, Envelope, slot_start
 from wattkeep.history.tails import tails_of
-from wattkeep.ledger.readings import instant_parameter, readings_between
+from wattkeep.ledger.readings import as_ms, instant_parameter, readings_between
 from wattkeep.monitoring.models import LedgerState
 from wattkeep.monitoring.replica import reading_connection
 
@@ -255,10 +254,9 @@ def _slot_rows(devices: Sequence[Device], metric: str, grid: Grid) -> list[tuple
     else:
         values = f"MIN({metric}_min), MAX({metric}_max), SUM({metric}_mean * samples), SUM(samples)"
     known = "counter_wh" if metric == "energy" else f"{metric}_mean"
-    at = "start" if connection.vendor == "sqlite" else "(EXTRACT(EPOCH FROM start) * 1000)::bigint"
     ids = ", ".join(["%s"] * len(devices))
     sql = (
-        f"SELECT device_id, ({at} - %s) / %s, {values} FROM monitoring_energyslot "  # noqa: S608 - of our own words
+        f"SELECT device_id, ({as_ms('start')} - %s) / %s, {values} FROM monitoring_energyslot "  # noqa: S608 - of our own words
         f"WHERE device_id IN ({ids}) AND start >= %s AND start < %s "
         f"AND samples > 0 AND {known} IS NOT NULL GROUP BY 1, 2"
     )

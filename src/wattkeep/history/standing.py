@@ -15,7 +15,7 @@ from wattkeep.domain.slots import METRICS, slot_start
 from wattkeep.history.consumption import used_between
 from wattkeep.history.quarters import NOTHING
 from wattkeep.history.reach import first_slots
-from wattkeep.history.tails import tails_of
+from wattkeep.history.tails import Tails
 from wattkeep.monitoring.models import Device, EnergySlot
 
 if TYPE_CHECKING:
@@ -110,7 +110,12 @@ class Extremes:
     greatest: float | None
 
 
-def extremes(device: Device, start: datetime, end: datetime) -> dict[str, Extremes]:
+def extremes(
+    device: Device,
+    start: datetime,
+    end: datetime,
+    tails: Tails | None = None,
+) -> dict[str, Extremes]:
     """Return each measured value's extremes in the quarter-hours of a span."""
     least = {f"{name}_min": Min(f"{name}_min") for name in METRICS}
     greatest = {f"{name}_max": Max(f"{name}_max") for name in METRICS}
@@ -118,7 +123,7 @@ def extremes(device: Device, start: datetime, end: datetime) -> dict[str, Extrem
     values = stored.aggregate(**least, **greatest)
     found = {name: [(values[f"{name}_min"], values[f"{name}_max"])] for name in METRICS}
     start_ms, end_ms = to_ms(start), to_ms(end)
-    for folded in tails_of([device]).values():
+    for folded in (tails or Tails([device])).by_device.values():
         for slot in folded.slots:
             if start_ms <= slot.start_ms < end_ms:
                 for name, envelope in slot.envelopes.items():

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
-from wattkeep.ledger.readings import instant_parameter
+from wattkeep.ledger.each import fetch_each
+from wattkeep.ledger.readings import as_ms, instant_parameter
 from wattkeep.monitoring.models import LedgerMark
 
 if TYPE_CHECKING:
@@ -45,6 +46,18 @@ def fetch_since(
         )
         while rows := cursor.fetchmany(ROWS_A_FETCH):
             yield rows
+
+
+def fetch_newest(
+    table: str, columns: Sequence[str], device_ids: Iterable[int]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the newest row of each device that has one, as `fetch_since` does."""
+    selected = ", ".join(_as_ms(name) for name in columns)
+    select = (
+        f"SELECT device_id, {selected} FROM {table}"  # noqa: S608 - our own words
+        f" WHERE device_id = %s ORDER BY {table}.{columns[0]} DESC LIMIT 1"
+    )
+    return fetch_each(select, [(pk,) for pk in device_ids])
 
 
 def move_states(versions: Mapping[int, int], done_to_ms: int) -> None:
@@ -99,6 +112,4 @@ def places(values: Sequence[Any]) -> str:
 
 
 def _as_ms(name: str) -> str:
-    if name not in INSTANTS or connection.vendor == "sqlite":
-        return name
-    return f"(extract(epoch FROM {name}) * 1000)::bigint"
+    return as_ms(name) if name in INSTANTS else name

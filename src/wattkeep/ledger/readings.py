@@ -81,14 +81,10 @@ def readings_before(
         BlockError: a sealed day that would be needed cannot be read.
     """
     check_columns(columns)
-    rows = _query(
-        columns,
-        "timestamp < %s ORDER BY timestamp DESC LIMIT %s",
-        device_id,
-        instant_parameter(before_ms),
-        count,
-    )
-    parts = [Columns(rows.timestamps[::-1], {name: rows[name][::-1] for name in columns})]
+    rows, sealed_to_ms = _newest_rows(device_id, before_ms, count, columns)
+    if count > 0 and len(rows) == count and rows.timestamps[0] >= sealed_to_ms:
+        return rows
+    parts = [rows]
     found = 0
     for block in blocks_before(device_id, before_ms, columns) if count > 0 else ():
         part = block.between(0, before_ms)
@@ -98,6 +94,33 @@ def readings_before(
             break
     both = Columns.join(parts, columns)
     return both.slice(max(0, len(both) - count), len(both))
+
+
+def _newest_rows(
+    device_id: int, before_ms: int, count: int, columns: Sequence[str]
+) -> tuple[Columns, int]:
+    """Return the last rows before an instant, and where the sealed days that begin before it end.
+
+    Both in one statement, of which the second is only known if there is a row.
+    """
+    before = instant_parameter(before_ms)
+    sealed = (
+        f"SELECT {as_ms('MAX(day)')} FROM monitoring_readingblock"  # noqa: S608 - our own words
+        " WHERE device_id = %s AND day < %s"
+    )
+    at = as_ms("timestamp")
+    with reading_connection().cursor() as cursor:
+        cursor.execute(
+            f"SELECT ({sealed}), {', '.join([at, *columns])} FROM monitoring_energyreading"  # noqa: S608 - checked names
+            " WHERE device_id = %s AND timestamp < %s ORDER BY timestamp DESC LIMIT %s",
+            [device_id, before, device_id, before, count],
+        )
+        found = cursor.fetchall()[::-1]
+    table = np.array([row[1:] for row in found], np.float64).reshape(len(found), 1 + len(columns))
+    values = {name: table[:, place].copy() for place, name in enumerate(columns, 1)}
+    last_day_ms = found[0][0] if found else None
+    sealed_to_ms = 0 if last_day_ms is None else last_day_ms + DAY_MS
+    return Columns(table[:, 0].astype(np.int64), values), sealed_to_ms
 
 
 def readings_after(
@@ -194,6 +217,13 @@ def instant_parameter(ms: int) -> int | datetime:
     return ms if connection.vendor == "sqlite" else from_ms(ms)
 
 
+def as_ms(instant: str) -> str:
+    """Return an instant of the database as epoch milliseconds."""
+    if connection.vendor == "sqlite":
+        return instant
+    return f"round(date_part('epoch', {instant}) * 1000)::bigint"
+
+
 def _query(columns: Sequence[str], where: str, device_id: int, *parameters: Any) -> Columns:
     """Return rows as columns."""
     parts = []
@@ -209,9 +239,7 @@ def _fetch(
     columns: Sequence[str], where: str, device_id: int, *parameters: Any
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Yield rows by the thousand; a model object for each would take ten times as long."""
-    at = "timestamp"
-    if connection.vendor != "sqlite":
-        at = "(extract(epoch FROM timestamp) * 1000)::bigint"
+    at = as_ms("timestamp")
     with reading_connection().cursor() as cursor:
         cursor.execute(
             f"SELECT {', '.join([at, *columns])} FROM monitoring_energyreading"  # noqa: S608 - checked names

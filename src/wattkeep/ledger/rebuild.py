@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import transaction
 
 from wattkeep.domain.instants import from_ms
+from wattkeep.domain.slots import WeekSums
 from wattkeep.ledger.folding import begin, find_end, next_stretch
 from wattkeep.ledger.marks import Dirty, leave_mark
 from wattkeep.ledger.stored import StoredRows, load_events, load_slots
@@ -115,12 +116,14 @@ class _MadeRows(StoredRows):
             found += super().states_before(self._from_ms, count - len(found))
         return found
 
-    def measured(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+    def week(self, start_ms: int, end_ms: int) -> WeekSums:
+        week = WeekSums()
+        if self._from_ms is not None and start_ms < self._from_ms:
+            week = super().week(start_ms, min(end_ms, self._from_ms))
         first, last = bisect_left(self._starts, start_ms), bisect_left(self._starts, end_ms)
-        made = [(one.start_ms, one.measured_mwh) for one in self._slots[first:last] if one.samples]
-        if self._from_ms is None or start_ms >= self._from_ms:
-            return made
-        return super().measured(start_ms, min(end_ms, self._from_ms)) + made
+        made = [one for one in self._slots[first:last] if one.samples]
+        week.add((one.start_ms, one.measured_mwh, 1) for one in made)
+        return week
 
 
 def _stretches(source: Source) -> Iterator[Stretch]:

@@ -8,8 +8,10 @@ from django.db import connection
 
 from wattkeep.domain.counter import CounterEvent, CounterState, Sample, Swap
 from wattkeep.domain.instants import from_ms, to_ms
-from wattkeep.domain.slots import METRICS, Envelope, Slot, SlotEvent, make_profile, profile_span
+from wattkeep.domain.slots import METRICS, Envelope, Slot, SlotEvent, WeekSums, profile_span
 from wattkeep.ledger.bulk import places
+from wattkeep.ledger.readings import instant_parameter
+from wattkeep.ledger.weeks import add_up
 from wattkeep.monitoring.models import EnergySlot, MeterEvent
 
 if TYPE_CHECKING:
@@ -146,8 +148,13 @@ def save_differences(device_id: int, differences: Differences) -> None:
         for first in range(0, len(stale), ROWS_A_STATEMENT):
             part = stale[first : first + ROWS_A_STATEMENT]
             MeterEvent.objects.filter(device_id=device_id, kind=kind, timestamp__in=part).delete()
-    if differences.events:
-        rows = [_event_row(device_id, event) for event in differences.events.values()]
+    save_events([(device_id, event) for event in differences.events.values()])
+
+
+def save_events(events: Sequence[tuple[int, SlotEvent]]) -> None:
+    """Write events that are not stored yet, each with its device's number."""
+    if events:
+        rows = [_event_row(device_id, event) for device_id, event in events]
         MeterEvent.objects.bulk_create(rows, ROWS_A_STATEMENT)
 
 
@@ -189,15 +196,11 @@ class StoredRows:
         found = rows.order_by("-start").values_list(*STATE_COLUMNS)[:count]
         return [(to_ms(row[0]), _state(row)) for row in found]
 
-    def measured(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
-        """Return start and measured mWh of the slots with readings in a span."""
-        rows = EnergySlot.objects.filter(
-            device_id=self._device_id,
-            samples__gt=0,
-            start__gte=from_ms(start_ms),
-            start__lt=from_ms(end_ms),
-        )
-        return [(to_ms(at), mwh) for at, mwh in rows.values_list("start", "measured_mwh")]
+    def week(self, start_ms: int, end_ms: int) -> WeekSums:
+        """Return what was measured in a span by hour of the week."""
+        span = [instant_parameter(start_ms), instant_parameter(end_ms)]
+        found = add_up([self._device_id], "start >= %s AND start < %s", span)
+        return found.get(self._device_id, WeekSums())
 
 
 class StoredProfiles:
@@ -209,9 +212,9 @@ class StoredProfiles:
 
     def profile(self, gap_start_ms: int, folded: Mapping[int, int]) -> Profile | None:
         start_ms, end_ms = profile_span(gap_start_ms)
-        slots = self._rows.measured(start_ms, min(end_ms, self._fold_from_ms))
-        slots += [(at, mwh) for at, mwh in folded.items() if start_ms <= at < end_ms]
-        return make_profile(slots, gap_start_ms)
+        week = self._rows.week(start_ms, min(end_ms, self._fold_from_ms))
+        week.add((at, mwh, 1) for at, mwh in folded.items() if start_ms <= at < end_ms)
+        return week.profile(gap_start_ms)
 
 
 def _slot(row: tuple[Any, ...]) -> Slot:

@@ -11,8 +11,8 @@ from django.db.models import Max
 
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.presence import MOST_QUIET, Status, status_of
-from wattkeep.history.quarters import instant_ms
 from wattkeep.history.reach import begin_of
+from wattkeep.ledger.each import instant_ms
 from wattkeep.ledger.readings import COLUMNS, instant_parameter, last_reading
 from wattkeep.monitoring.models import Device, DeviceBoot, EnergyReading
 

@@ -73,9 +73,11 @@ def live_context(shown: Device, now: datetime) -> dict[str, Any]:
 def _past_of(device: Device, payload: dict[str, Any], now: datetime) -> dict[str, str]:
     """Return where the last of what is stored can be seen, if that is not on this page."""
     newest = payload["latest_reading"]
-    slot = EnergySlot.objects.filter(device=device).order_by("-start").first()
     known = [datetime.fromisoformat(newest["timestamp"])] if newest else []
-    known += [slot.start] if slot else []
+    if known and now - known[0] < PAST:
+        return {}
+    slots = EnergySlot.objects.filter(device=device).order_by("-start")
+    known += slots.values_list("start", flat=True)[:1]
     if not known or now - max(known) < PAST:
         return {}
     day = max(known).astimezone(device.site.zone).date()
