@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from wattkeep.alerts.notify_send import Message, Outcome
+    from wattkeep.crowds import Crowds
     from wattkeep.domain.readings import Reading
     from wattkeep.ingest.plain_posts import Head, PlainPosts
     from wattkeep.ingest.stores import Store
@@ -54,9 +55,10 @@ FAILED_FROM = 500
 
 
 class App(Protocol):
-    """An application that takes plain posts past ASGI."""
+    """An application that takes plain posts past ASGI, and counts who is connected."""
 
     plain_posts: Any
+    crowds: Crowds
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
 
@@ -133,6 +135,7 @@ class TracedApp:
         self._application = application
         self._tracer = tracer
         self.plain_posts = TracedPosts(application.plain_posts, tracer)
+        self.crowds = application.crowds
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
