@@ -298,6 +298,16 @@ def test_site_is_handed_over_once(device, friend, stranger):
     assert Site.objects.get(pk=site.pk).owner == friend
 
 
+def test_site_is_not_handed_to_who_cannot_log_in(site, owner, friend):
+    member = join(site, friend, Role.EDITOR)
+    friend.is_active = False
+    friend.save()
+
+    assert not hand_over(site, member)
+    assert Site.objects.get(pk=site.pk).owner == owner
+    assert members(site) == [("friend", Role.EDITOR)]
+
+
 def test_handing_over_needs_a_tick(site, friend, owner, as_owner):
     member = join(site, friend, Role.VIEWER)
 

@@ -90,6 +90,15 @@ def test_two_of_a_name_are_told_apart_by_number(owner, stranger):
     assert AccessToken.objects.count() == 2
 
 
+def test_a_number_is_nobody_s_name(owner, stranger):
+    call("add", "backup", "--user", "owner")
+    theirs = AccessToken.objects.get()
+    call("add", str(theirs.pk), "--user", "stranger")
+
+    assert "backup, is revoked" in call("revoke", str(theirs.pk)).stdout
+    assert AccessToken.objects.get().user == stranger
+
+
 def test_what_cannot_be_is_refused(owner):
     assert "no user 'nobody'" in refusal("add", "x", "--user", "nobody")
     assert "1 to 100 letters" in refusal("add", " ", "--user", "owner")

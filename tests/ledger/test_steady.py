@@ -6,18 +6,21 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.ledgers import arrive, at, forget, hear, note_swap, put, stored, whole
+from ledger.ledgers import NAMES, arrive, at, forget, hear, note_swap, put, stored, whole
 from wattkeep.domain.instants import to_ms
 from wattkeep.ledger.marks import leave_mark
+from wattkeep.ledger.meters import change_device
 from wattkeep.ledger.steady import update_steady
 from wattkeep.ledger.update import update_device, update_due
 from wattkeep.monitoring.devices import create_device
 from wattkeep.monitoring.models import (
+    Device,
     DeviceBoot,
     EnergySlot,
     LedgerMark,
     LedgerState,
     MeterEvent,
+    ReadingBlock,
 )
 
 pytestmark = pytest.mark.django_db
@@ -246,6 +249,34 @@ def test_a_pause_is_gone_on_after(device, owner, rows, looked_s):
     assert [stored(one) for one in (device, other)] == [whole(one) for one in (device, other)]
     assert {kind for kind, _ in stored(device)[1]} == {"gap"}
     assert update_device(device.pk, now) == 0
+
+
+@pytest.mark.parametrize("changed", [{"range_w": 500.0}, {"has_counter": True}], ids=str)
+def test_a_meter_set_right_while_there_is_one_slot_has_it_made_again(device, changed):
+    device.has_counter = "has_counter" not in changed
+    device.save()
+    begin(device, 7 * MINUTE)
+    devices = Device.objects.filter(pk=device.pk)
+
+    change_device(device.pk, lambda: devices.update(**changed))
+
+    assert update_steady([device.pk], at(8 * MINUTE)) == set()
+    update_device(device.pk, at(8 * MINUTE))
+    device.refresh_from_db()
+    assert stored(device) == whole(device)
+    assert not LedgerMark.objects.exists()
+
+
+def test_a_device_with_an_imported_day_since_is_left_to_the_other_way(device):
+    begin(device, 10 * MINUTE)
+    LedgerState.objects.update(done_to=at(10 * MINUTE))
+    now = at(19 * 60 * MINUTE)
+    leave_mark(device.pk, to_ms(at(2 * SLOT)))
+    nothing = dict.fromkeys(("timestamps", *NAMES, "current", "frequency", "power_factor"), b"")
+    ReadingBlock.objects.create(device=device, day=at(0), format=1, count=0, checksum=0, **nothing)
+
+    assert update_steady([device.pk], now) == set()
+    assert LedgerMark.objects.exists()
 
 
 def test_a_device_that_fell_silent_is_looked_at_with_the_others(device):

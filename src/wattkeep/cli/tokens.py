@@ -117,7 +117,7 @@ def revoke_token(name: str, data_dir: Path | None) -> None:
 
 
 def _find_token(name: str) -> AccessToken:
-    """Return the token with that name, number or beginning.
+    """Return the token with that number, beginning or name: the first of these that there is.
 
     Raises:
         click.ClickException: there is none, or more than one.
@@ -126,10 +126,12 @@ def _find_token(name: str) -> AccessToken:
 
     from wattkeep.monitoring.models import AccessToken
 
-    wanted = Q(name=name) | Q(token_prefix=name.partition("_…")[0])
+    # Anybody may call theirs "7": that is no other one's number.
+    wanted = [Q(token_prefix=name.partition("_…")[0]), Q(name=name)] if name else []
     if name.isascii() and name.isdigit():
-        wanted |= Q(pk=int(name[:18]))
-    found = list(AccessToken.objects.select_related("user").filter(wanted)) if name else []
+        wanted.insert(0, Q(pk=int(name[:18])))
+    tokens = AccessToken.objects.select_related("user")
+    found = next(filter(None, (list(tokens.filter(one)) for one in wanted)), [])
     if not found:
         raise click.ClickException(
             f"there is no token called {name!r}. `wattkeep token list` shows what there is."

@@ -99,6 +99,7 @@ def fold_steady(readings: Mixed, starts: Sequence[SteadyStart]) -> Steady:
     is_in_line[is_start] &= counters_wh[is_start] == last_wh[is_start]
     firsts = np.flatnonzero(is_first)
     are[owners[firsts]] = np.logical_and.reduceat(is_in_line, firsts)
+    are &= np.bincount(owners[is_start], minlength=len(starts)) == 1
     chosen = are[owners]
     steady = Mixed(
         owners[chosen],

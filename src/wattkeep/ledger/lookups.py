@@ -28,6 +28,9 @@ A_BLOCK = """
     SELECT %s AS place FROM monitoring_readingblock
     WHERE device_id = %s AND day >= %s AND day < %s LIMIT 1
 """
+BLOCK_SINCE = """
+    SELECT device_id FROM monitoring_readingblock WHERE device_id = %s AND day >= %s LIMIT 1
+"""
 
 
 class Before(NamedTuple):
@@ -67,6 +70,12 @@ def next_instants(after: Mapping[int, int]) -> dict[int, int]:
     """Return device → when its first row after an instant was read, where there is one, in ms."""
     asked = [(pk, At(at_ms)) for pk, at_ms in after.items()]
     return {pk: instant_ms(at) for pk, at in fetch_each(NEXT_ROW, asked)}
+
+
+def sealed_since(after: Mapping[int, int]) -> set[int]:
+    """Return the devices of which the day of an instant (ms), or a later one, is sealed."""
+    asked = [(pk, At(at_ms // DAY_MS * DAY_MS)) for pk, at_ms in after.items()]
+    return {pk for (pk,) in fetch_each(BLOCK_SINCE, asked)}
 
 
 def first_voltages(device_ids: Sequence[int], least_v: float, count: int) -> dict[int, list[float]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from wattkeep.domain.slots import SLOT_MS
 from wattkeep.ledger.marks import leave_mark
 from wattkeep.ledger.stored import first_slot_ms
 from wattkeep.monitoring.models import Device
@@ -23,4 +24,5 @@ def change_device(device_id: int, save: Callable[[], object]) -> None:
         before = devices.first()
         save()
         if devices.first() != before and (first_ms := first_slot_ms(device_id)) is not None:
-            leave_mark(device_id, first_ms)
+            # From before the first one on: else a device with one slot counts as steady.
+            leave_mark(device_id, first_ms - SLOT_MS)

@@ -28,7 +28,7 @@ from wattkeep.ledger.bulk import (
 )
 from wattkeep.ledger.due import LOOK_BACK_MS, SHORT_MS
 from wattkeep.ledger.gaps import Gap, share_out
-from wattkeep.ledger.lookups import first_counters, next_instants
+from wattkeep.ledger.lookups import first_counters, next_instants, sealed_since
 from wattkeep.ledger.marks import read_all_marks
 from wattkeep.ledger.stored import SLOT_COLUMNS, save_events, save_slot_rows
 from wattkeep.monitoring.models import EnergyReading, LedgerState, MeterEvent
@@ -202,10 +202,16 @@ def _without_oddities(some: Sequence[_Open]) -> list[_Open]:
 
 
 def _without_many(some: Sequence[_Open], now: datetime) -> list[_Open]:
-    """Leave out devices that were away and have since sent more than the last hours'."""
+    """Leave out devices that have more since their newest slots than the last hours' rows.
+
+    Those are devices that were away and sent a backlog, and any with sealed days, which come from
+    an import: only rows are read here.
+    """
     last_ms = {one.device.pk: one.newest[COUNTER_AT] for one in some if one.device.was_away}
     earliest_ms = to_ms(now) - SHORT_MS
     many = {pk for pk, at_ms in next_instants(last_ms).items() if at_ms < earliest_ms}
+    doubtful = [one for one in some if one.marks or one.device.was_away]
+    many |= sealed_since({one.device.pk: one.from_ms for one in doubtful})
     return [one for one in some if one.device.pk not in many]
 
 

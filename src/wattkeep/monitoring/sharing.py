@@ -119,17 +119,19 @@ def accept(invitation: SiteInvitation, user: User) -> SiteMember | None:
 def hand_over(site: Site, member: SiteMember) -> bool:
     """Make a member the site's owner; who was it stays as an editor.
 
-    False, and nothing done, if the site has another owner by now, or the member has left.
+    False, and nothing done, if the site has another owner by now, or the member has left or
+    cannot log in any more.
     """
     before, after = site.owner, member.user
     with transaction.atomic():
-        if not SiteMember.objects.filter(pk=member.pk).exists():
+        still_there = SiteMember.objects.filter(pk=member.pk, user__is_active=True)
+        if not still_there.delete()[0]:
             return False
         if not Site.objects.filter(pk=site.pk, owner=before).update(owner=after):
+            transaction.set_rollback(True)
             return False
         site.owner = after
         Device.objects.filter(site=site, user=before).update(user=after)
-        member.delete()
         SiteMember.objects.create(site=site, user=before, role=Role.EDITOR)
         # Processes hold devices with their owners.
         KeyChange.note()
