@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from stored import VALUES, store_counter
-from wattkeep.history import exports, preparing
+from wattkeep.history import exports
 from wattkeep.history.export import readings_csv, slots_csv
 from wattkeep.history.exports import (
     GoneError,
@@ -23,6 +23,7 @@ from wattkeep.history.exports import (
     order,
 )
 from wattkeep.history.preparing import go_on, prepare_due
+from wattkeep.ledger.disk import disk_state
 from wattkeep.ledger.sealing import seal_due
 from wattkeep.ledger.update import update_device
 from wattkeep.monitoring.access import Principal
@@ -43,6 +44,7 @@ pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 END = NOON + 40 * DAY
+FULL_DISK = "The server's disk is too full for large files."
 
 
 @pytest.fixture
@@ -198,13 +200,37 @@ def test_too_large_a_file_is_given_up_in_the_persons_words(who, long_device, set
     assert not ExportChunk.objects.exists()
 
 
-def test_no_file_takes_the_last_of_the_disk(who, device, settings, request):
-    settings.DISK_RESERVE_MB, settings.DISK_RESERVE_IS_CHOSEN = 1e12, True
-    is_sqlite = preparing.disk_state() is not None
+def test_no_file_comes_near_the_reserve_of_the_disk(who, long_device, settings):
+    if (disk := disk_state()) is None:
+        pytest.skip("PostgreSQL's disk is its own affair")
+    made = order(who, wish(long_device), NOON)
+    go_on(made)
+    # Readings are taken: there is half as much room as a file may have beside the reserve.
+    settings.DISK_RESERVE_IS_CHOSEN = True
+    settings.DISK_RESERVE_MB = (disk.free_bytes - exports.most_bytes() / 2) / exports.MEGABYTE
+    assert not disk_state().is_almost_full
 
-    made = prepare(who, wish(device))
+    list(prepare_due(NOON))
 
-    assert made.error == ("The server's disk is almost full." if is_sqlite else "")
+    made.refresh_from_db()
+    assert (made.state, made.error) == ("failed", FULL_DISK)
+    assert not ExportChunk.objects.exists()
+    with pytest.raises(OrderRefusedError, match=FULL_DISK):
+        order(who, wish(long_device), NOON)
+    assert Export.objects.count() == 1
+
+
+def test_all_files_together_have_an_end(who, stranger, long_device, settings):
+    first = prepare(who, wish(long_device))
+    second = order(who, wish(long_device), NOON)
+    settings.EXPORT_TOTAL_MB = first.size_bytes / exports.MEGABYTE
+
+    with pytest.raises(OrderRefusedError, match="as many large files as it has room for"):
+        order(Principal(stranger), wish(long_device), NOON)
+    list(prepare_due(NOON))
+
+    second.refresh_from_db()
+    assert second.error.startswith("The server keeps as many large files")
 
 
 def test_day_that_cannot_be_read_is_named(who, device):

@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.history.export import reading_rows, slot_rows, slot_spans
 from wattkeep.history.export_lines import Layout
+from wattkeep.history.exports import MEGABYTE, find_lack_of_room, most_bytes
 from wattkeep.ledger.blocks import DAY_MS, BlockError
-from wattkeep.ledger.disk import disk_state
 from wattkeep.ledger.readings import COLUMNS, iter_days, readings_after
 from wattkeep.monitoring.deletion import delete_exports, delete_pieces
 from wattkeep.monitoring.languages import speak_to
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MEGABYTE = 1_000_000
 # A piece has the readings of so many days, or fewer if its text gets longer than this.
 DAYS_A_PIECE = 4
 MOST_TEXT = 4 * MEGABYTE
@@ -169,16 +168,12 @@ def _add(export: Export, piece: Piece) -> bool:
 
 def _too_much(export: Export, more_bytes: int) -> str | None:
     """Return why a file must not grow any further, in its person's words."""
-    disk = disk_state()
-    if export.size_bytes + more_bytes > settings.EXPORT_MOST_MB * MEGABYTE:
-        with speak_to(export.user_id):
+    with speak_to(export.user_id):
+        if export.size_bytes + more_bytes > most_bytes():
             return _(
                 "It would be larger than %(most)s MB. Order a shorter time, or one device alone."
             ) % {"most": f"{settings.EXPORT_MOST_MB:g}"}
-    if disk is not None and disk.is_almost_full:
-        with speak_to(export.user_id):
-            return _("The server's disk is almost full.")
-    return None
+        return find_lack_of_room(more_bytes)
 
 
 def _ready() -> dict[str, Any]:
