@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import DataError, connection
 
 from stored import VALUES, store_counter
 from wattkeep.history import exports
@@ -22,7 +23,7 @@ from wattkeep.history.exports import (
     find_export,
     order,
 )
-from wattkeep.history.preparing import go_on, prepare_due
+from wattkeep.history.preparing import MOST_ATTEMPTS, ExportsFailedError, go_on, prepare_due
 from wattkeep.ledger.disk import disk_state
 from wattkeep.ledger.sealing import seal_due
 from wattkeep.ledger.update import update_device
@@ -173,6 +174,48 @@ def test_files_are_made_in_turn(who, owner, stranger, long_device, monkeypatch):
 
     states = dict(Export.objects.values_list("user__username", "state"))
     assert states == {"owner": "making", "stranger": "ready"}
+
+
+def test_file_that_the_database_refuses_stops_no_other_and_is_given_up(who, stranger, long_device):
+    theirs = create_device(stranger, "Theirs")[0]
+    store_counter(theirs, (NOON, 1))
+    poisoned = order(who, wish(long_device), NOON)
+    good = order(Principal(stranger), wish(theirs), NOON)
+
+    def refuse(execute, sql, params, many, context):
+        if "INSERT" in sql and "exportchunk" in sql and poisoned.pk in params:
+            raise DataError("out of range")
+        return execute(sql, params, many, context)
+
+    seen = []
+    with connection.execute_wrapper(refuse):
+        for _ in range(MOST_ATTEMPTS):
+            with pytest.raises(ExportsFailedError, match=f"export {poisoned.pk}: DataError: out"):
+                list(prepare_due(NOON))
+            seen.append(Export.objects.get(pk=poisoned.pk))
+        list(prepare_due(NOON))
+
+    assert [(one.state, one.attempts) for one in seen] == [
+        ("making", 1),
+        ("making", 2),
+        ("failed", 2),
+    ]
+    assert seen[-1].error == "It could not be prepared. The server's log says why."
+    good.refresh_from_db()
+    assert good.state == "ready"
+
+
+def test_what_is_over_goes_while_others_are_made(who, stranger, long_device):
+    kept = prepare(who, wish(long_device))
+    order(Principal(stranger), wish(long_device), NOON)
+
+    steps = prepare_due(NOON)
+    next(steps)
+    Export.objects.filter(pk=kept.pk).update(expires_at=NOON)
+    next(steps)
+    next(steps)
+
+    assert list(Export.objects.values_list("state", flat=True)) == ["making"]
 
 
 def test_one_at_a_time_and_so_many_a_person(who, device):

@@ -57,14 +57,36 @@ class Piece(NamedTuple):
     done_to: datetime | None
 
 
+class ExportsFailedError(Exception):
+    """Files whose next piece the database did not take; the message names them."""
+
+
 def prepare_due(now: datetime) -> Iterator[object]:
-    """Make what was ordered, one piece after the other; drop what is over."""
+    """Make what was ordered, one piece after the other; drop what is over.
+
+    Raises:
+        ExportsFailedError: once all else is done, if the database refused a piece. Such a file is
+            tried again with the next call, and given up in the end.
+        DatabaseError: the database takes nothing at all.
+    """
+    problems: dict[int, str] = {}
     yield drop_over(now)
-    while waiting := list(
-        Export.objects.filter(state=Export.State.MAKING).order_by("pk")[:AT_ONCE]
-    ):
+    while waiting := list(_waiting().exclude(pk__in=problems)[:AT_ONCE]):
         for export in waiting:
-            yield go_on(export)
+            try:
+                done = go_on(export)
+            except DatabaseError as error:
+                problems[export.pk] = f"export {export.pk}: {type(error).__name__}: {error}"
+                done = _count_attempt(export)
+            yield done
+        # A day's orders are one call: others' time is over meanwhile.
+        yield drop_over(timezone.now())
+    if problems:
+        raise ExportsFailedError("; ".join(problems.values()))
+
+
+def _waiting() -> QuerySet[Export]:
+    return Export.objects.filter(state=Export.State.MAKING).order_by("pk")
 
 
 def drop_over(now: datetime) -> int:
@@ -77,7 +99,7 @@ def go_on(export: Export) -> bool:
     """Make the next piece of a file; tell whether it was stored.
 
     Raises:
-        DatabaseError: it could not be; the next who tries goes on here.
+        DatabaseError: it could not be; whoever tries next goes on here.
     """
     try:
         return _add(export, _next_piece(export))
@@ -91,10 +113,15 @@ def go_on(export: Export) -> bool:
         return _fail(export, words)
     except Exception:
         logger.exception("export %s: a piece of it failed", export.pk)
-        if export.attempts + 1 >= MOST_ATTEMPTS:
-            with speak_to(export.user_id):
-                return _fail(export, _("It could not be prepared. The server's log says why."))
-        return bool(_same(export).update(attempts=F("attempts") + 1))
+        return _count_attempt(export)
+
+
+def _count_attempt(export: Export) -> bool:
+    """Note that a piece failed; give the file up if that was the last attempt."""
+    if export.attempts + 1 >= MOST_ATTEMPTS:
+        with speak_to(export.user_id):
+            return _fail(export, _("It could not be prepared. The server's log says why."))
+    return bool(_same(export).update(attempts=F("attempts") + 1))
 
 
 def _next_piece(export: Export) -> Piece:
