@@ -43,7 +43,7 @@ class Task(NamedTuple):
     # Whether it can go on for minutes; others must not wait behind it.
     is_long: bool = False
     again: timedelta = timedelta(minutes=5)
-    # Whether it takes more than its share of a core once it is behind; what people wait for does not.
+    # Whether it takes more than its share of a core once it is behind.
     hurries: bool = True
 
 
