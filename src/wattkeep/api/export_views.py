@@ -71,7 +71,7 @@ class OrderSerializer(serializers.Serializer):  # type: ignore[type-arg]
     what = serializers.ChoiceField(Export.What.choices, default=Export.What.READINGS)
     format = serializers.ChoiceField(Export.Format.choices, default=Export.Format.CSV)
     start = serializers.CharField(required=False, help_text=f"{TIME} Without it, all there is.")
-    end = serializers.CharField(required=False, help_text=f"{TIME} Without it, now.")
+    end = serializers.CharField(required=False, help_text=f"{TIME} Now at the latest.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse neither and both."""
@@ -201,7 +201,8 @@ def _wish(request: Request, asked: dict[str, Any], now: datetime) -> Wish:
 
 def _span(asked: dict[str, Any], zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
     start = parse_time(asked["start"], "start", zone) if "start" in asked else EARLIEST
-    end = parse_time(asked["end"], "end", zone) if "end" in asked else now
+    # Nothing is stored of the future, and pieces of it would have to be walked through.
+    end = min(parse_time(asked["end"], "end", zone), now) if "end" in asked else now
     if start >= end:
         raise ValidationError({"end": ["The end must lie after the start."]})
     return start, end
