@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import DataError, connection
+from django.utils import timezone
 
 from stored import VALUES, store_counter
 from wattkeep.history import exports
@@ -28,7 +29,7 @@ from wattkeep.ledger.disk import disk_state
 from wattkeep.ledger.sealing import seal_due
 from wattkeep.ledger.update import update_device
 from wattkeep.monitoring.access import Principal
-from wattkeep.monitoring.deletion import delete_device
+from wattkeep.monitoring.deletion import delete_device, delete_exports
 from wattkeep.monitoring.devices import create_device
 from wattkeep.monitoring.models import (
     EnergyReading,
@@ -311,6 +312,25 @@ def test_files_end_with_their_time_their_device_and_their_person(who, owner, dev
     prepare(who, wish(other))
     owner.delete()
     assert not ExportChunk.objects.exists()
+
+
+def test_file_whose_deletion_was_broken_off_goes_later(who, device):
+    made = order(who, wish(device), NOON)
+
+    class PowerCutError(Exception):
+        pass
+
+    def cut(execute, sql, params, many, context):
+        if sql.startswith("DELETE"):
+            raise PowerCutError
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(cut), pytest.raises(PowerCutError):
+        delete_exports(Export.objects.filter(pk=made.pk))
+    assert Export.objects.get().state == "failed"
+    list(prepare_due(timezone.now()))
+
+    assert not Export.objects.exists()
 
 
 def test_who_may_no_longer_see_a_device_cannot_fetch_its_file(owner, stranger, device):
