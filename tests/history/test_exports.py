@@ -19,6 +19,7 @@ from wattkeep.history.exports import (
     OrderRefusedError,
     Wish,
     content_of,
+    delete_export,
     exports_of,
     file_name,
     find_export,
@@ -32,6 +33,7 @@ from wattkeep.monitoring.access import Principal
 from wattkeep.monitoring.deletion import delete_device, delete_exports
 from wattkeep.monitoring.devices import create_device
 from wattkeep.monitoring.models import (
+    Device,
     EnergyReading,
     Export,
     ExportChunk,
@@ -321,7 +323,7 @@ def test_file_whose_deletion_was_broken_off_goes_later(who, device):
         pass
 
     def cut(execute, sql, params, many, context):
-        if sql.startswith("DELETE"):
+        if "exportchunk" in sql:
             raise PowerCutError
         return execute(sql, params, many, context)
 
@@ -342,7 +344,43 @@ def test_who_may_no_longer_see_a_device_cannot_fetch_its_file(owner, stranger, d
     member.delete()
 
     assert find_export(Principal(stranger), made.pk) is None
+    # It counts, and can be deleted.
+    [hidden] = exports_of(Principal(stranger))
+    assert (hidden.pk, hidden.name, hidden.is_hidden) == (made.pk, "", True)
+    assert not delete_export(Principal(owner), made.pk)
+    assert delete_export(Principal(stranger), made.pk)
     assert exports_of(Principal(stranger)) == []
+
+
+def test_order_that_was_hidden_meanwhile_can_be_deleted(owner, stranger, as_stranger, device):
+    member = SiteMember.objects.create(site=device.site, user=stranger, role=Role.VIEWER)
+    prepare(Principal(stranger), wish(device))
+    order(Principal(stranger), wish(device), NOON)
+    member.delete()
+    mine = create_device(stranger, "Mine")[0]
+
+    listed = as_stranger.get("/api/v1/exports/").json()
+    page = as_stranger.get("/exports/").content.decode()
+    with pytest.raises(OrderRefusedError, match="being prepared"):
+        order(Principal(stranger), wish(mine), NOON)
+    answers = [as_stranger.post(f"/exports/{one['id']}/delete/").status_code for one in listed]
+
+    assert [(one["name"], one["url"]) for one in listed] == [("", None)] * 2
+    assert page.count("You may no longer see what is in it") == 2
+    assert "House" not in page
+    assert "file.gz" not in page
+    assert answers == [302, 302]
+    assert order(Principal(stranger), wish(mine), NOON).name == "Mine"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_device_that_was_deleted_meanwhile_is_told_from_a_second_order(who, owner):
+    gone = create_device(owner, "Gone")[0]
+    delete_device(Device.objects.get(pk=gone.pk), "Gone")
+
+    with pytest.raises(OrderRefusedError, match="A device was deleted meanwhile"):
+        order(who, wish(gone), NOON)
+    assert not Export.objects.exists()
 
 
 def test_readings_without_values_for_years_take_no_steps(who, device):

@@ -48,7 +48,9 @@ class ExportSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """An ordered file."""
 
     id = serializers.IntegerField()
-    name = serializers.CharField(help_text="The device's or the site's, as it was then.")
+    name = serializers.CharField(
+        help_text="The device's or the site's, as it was then. Empty: you may no longer see it."
+    )
     what = serializers.ChoiceField(Export.What.choices)
     format = serializers.ChoiceField(Export.Format.choices)
     start = serializers.DateTimeField(allow_null=True, help_text="Null: all there is.")
@@ -168,7 +170,7 @@ class ExportFileView(OwnView):
 
 def export_row(export: Export) -> dict[str, Any]:
     """Return an ordered file as the API tells of it."""
-    is_ready = export.state == Export.State.READY
+    is_ready = export.state == Export.State.READY and not export.is_hidden
     return {
         "id": export.pk,
         "name": export.name,

@@ -67,7 +67,7 @@ def order(who: Principal, wish: Wish, now: datetime) -> Export:
     """
     if not wish.devices:
         raise OrderRefusedError(_("There is no device at this site."))
-    if len(exports_of(who)) >= MOST_EXPORTS:
+    if _own(who).count() >= MOST_EXPORTS:
         raise OrderRefusedError(
             _("%(count)s files are kept for you. Delete one of them first.")
             % {"count": MOST_EXPORTS}
@@ -92,9 +92,11 @@ def order(who: Principal, wish: Wish, now: datetime) -> Export:
                 for place, device in enumerate(wish.devices)
             )
     except IntegrityError:
-        raise OrderRefusedError(
-            _("A file is being prepared for you. Wait until it is ready, or delete it.")
-        ) from None
+        if _own(who).filter(state=Export.State.MAKING).exists():
+            words = _("A file is being prepared for you. Wait until it is ready, or delete it.")
+        else:
+            words = _("A device was deleted meanwhile. Look at your devices and order again.")
+        raise OrderRefusedError(words) from None
     return made
 
 
@@ -119,8 +121,17 @@ def find_lack_of_room(more_bytes: int) -> str | None:
 
 
 def exports_of(who: Principal) -> list[Export]:
-    """Return somebody's files, newest first, of devices that they may see all of."""
-    return list(_whole(who))
+    """Return somebody's files, newest first; of one that is hidden from them nothing is named.
+
+    It counts, so they have to be able to delete it.
+    """
+    whole = set(_whole(who).values_list("pk", flat=True))
+    found = list(_own(who))
+    for export in found:
+        if export.pk not in whole:
+            export.is_hidden = True
+            export.name = export.error = ""
+    return found
 
 
 def find_export(who: Principal, export_id: int) -> Export | None:
@@ -130,9 +141,7 @@ def find_export(who: Principal, export_id: int) -> Export | None:
 
 def delete_export(who: Principal, export_id: int) -> bool:
     """Delete one of somebody's files, ready or not; False if there is none."""
-    if find_export(who, export_id) is None:
-        return False
-    return bool(delete_exports(Export.objects.filter(pk=export_id)))
+    return bool(delete_exports(_own(who).filter(pk=export_id)))
 
 
 def content_of(export: Export) -> Iterator[bytes]:
@@ -155,8 +164,15 @@ def file_name(export: Export) -> str:
     return f"{name}-{export.what}-to-{export.end:%Y%m%d}.{export.format}.gz"
 
 
+def _own(who: Principal) -> QuerySet[Export]:
+    return Export.objects.filter(user_id=who.user_id)
+
+
 def _whole(who: Principal) -> QuerySet[Export]:
     """Return somebody's files without those of which a device is deleted or not theirs to see."""
     seen = Q(parts__device__in=devices_for(who).order_by().values("pk"))
-    own = Export.objects.filter(user_id=who.user_id)
-    return own.annotate(seen_count=Count("parts", filter=seen)).filter(seen_count=F("device_count"))
+    return (
+        _own(who)
+        .annotate(seen_count=Count("parts", filter=seen))
+        .filter(seen_count=F("device_count"))
+    )
