@@ -1,6 +1,7 @@
 """Signs of life: a file that is young, or a reason."""
 
 import os
+import socket
 import time
 
 import pytest
@@ -29,6 +30,18 @@ def test_sign_is_good_for_a_minute_and_nobody_elses_to_read():
     assert find_silence("beat") == (
         "no beat has shown a sign of life here: No such file or directory"
     )
+
+
+def test_long_names_of_machines_are_told_apart(monkeypatch):
+    names = ["house", *(f"{'wattkeep-worker-' * 3}{number}" for number in range(2))]
+    files = []
+    for name in names:
+        monkeypatch.setattr(socket, "gethostname", lambda name=name: name)
+        files.append(beat_file("worker").name)
+
+    assert files[0] == f"{START}worker-house"
+    assert len(set(files)) == len(names)
+    assert max(map(len, files)) < len(f"{START}worker-") + 40
 
 
 def test_signs_of_those_gone_for_good_are_swept(folder):

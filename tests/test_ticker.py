@@ -222,6 +222,14 @@ def test_a_task_works_a_fifth_of_the_time_until_it_is_behind():
     assert pauses == [0.0, pytest.approx(0.04), 0.25, 0.002]
 
 
+def test_what_never_hurries_keeps_to_its_share_also_with_long_steps():
+    now, worked = iter([0.0, 1e6]), iter([0.0, 0.5, 1.0])
+    breather = Breather(None, now.__next__, worked.__next__)
+
+    assert [breather.pause_s() for _ in range(2)] == [2.0, 2.0]
+    assert [task.name for task in TASKS if not task.hurries] == ["exports"]
+
+
 def test_every_task_has_a_name_of_its_own_and_runs_on_nothing():
     assert len({task.name for task in TASKS}) == len(TASKS)
     for task in TASKS:

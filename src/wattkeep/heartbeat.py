@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import time
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from wattkeep.places import data_folder
@@ -25,11 +26,16 @@ FRESH_S = 60.0
 START = ".alive-"
 # Containers come and go, each with a name of its own.
 LEFT_BEHIND_S = 86_400
+LONGEST_NAME = 40
 
 
 def beat_file(role: str) -> Path:
     """Return the file of this machine's or container's worker or beat; they share the folder."""
-    return data_folder() / f"{START}{role}-{socket.gethostname()[:40]}"
+    name = socket.gethostname()
+    if len(name) > LONGEST_NAME:
+        # What tells two of them apart may be at the end.
+        name = f"{name[:24]}-{blake2b(name.encode(), digest_size=6).hexdigest()}"
+    return data_folder() / f"{START}{role}-{name}"
 
 
 def show_life(role: str) -> None:

@@ -258,6 +258,8 @@ except ValueError as error:
 
 EXPORT_KEPT_DAYS = read_number("WATTKEEP_EXPORT_KEPT_DAYS", 7)
 EXPORT_MOST_MB = read_number("WATTKEEP_EXPORT_MOST_MB", 200)
+# All that are kept together, whoever ordered them.
+EXPORT_TOTAL_MB = read_number("WATTKEEP_EXPORT_TOTAL_MB", 10 * EXPORT_MOST_MB)
 
 # -- periodic tasks ---------------------------------------------------------------------------
 

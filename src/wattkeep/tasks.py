@@ -43,6 +43,8 @@ class Task(NamedTuple):
     # Whether it can go on for minutes; others must not wait behind it.
     is_long: bool = False
     again: timedelta = timedelta(minutes=5)
+    # Whether it takes more than its share of a core once it is behind.
+    hurries: bool = True
 
 
 class DaysFailedError(Exception):
@@ -82,7 +84,7 @@ TASKS = (
     Task("sealing", timedelta(hours=1), seal_each_due, is_long=True),
     Task("retention", timedelta(days=1), drop_days, is_long=True),
     Task("backup", timedelta(hours=1), backup_if_due, is_long=True),
-    Task("exports", timedelta(seconds=10), prepare_due, is_long=True),
+    Task("exports", timedelta(seconds=10), prepare_due, is_long=True, hurries=False),
     Task("sweeping", timedelta(days=1), sweep_lost_rows, is_long=True),
 )
 

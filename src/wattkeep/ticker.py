@@ -57,17 +57,18 @@ class Breather:
 
     What counts is its thread's work, not what it waits for: else a busy machine would slow it down
     twice. One that has gone on for longer than from one time to the next is behind: it hurries.
+    Without `every_s` it never is, and keeps to its share however long its steps are.
     """
 
     def __init__(
         self,
-        every_s: float,
+        every_s: float | None,
         clock: Callable[[], float] = time.monotonic,
         worked: Callable[[], float] = time.thread_time,
     ) -> None:
         self._clock = clock
         self._worked = worked
-        self._hurries_at = clock() + every_s
+        self._hurries_at = None if every_s is None else clock() + every_s
         self._paused_at = worked()
 
     def pause_s(self) -> float:
@@ -77,9 +78,12 @@ class Breather:
         if worked_s < SHORT_STEP_S:
             return 0.0
         self._paused_at = now_s
+        pause_s = max(worked_s * (1 / SHARE - 1), BREATH_S)
+        if self._hurries_at is None:
+            return pause_s
         if self._clock() >= self._hurries_at:
             return BREATH_S
-        return min(max(worked_s * (1 / SHARE - 1), BREATH_S), LONGEST_BREATH_S)
+        return min(pause_s, LONGEST_BREATH_S)
 
 
 class Stopping(Protocol):
@@ -177,7 +181,7 @@ class Runner:
         if not isinstance(result, Iterator):
             return True
         kept_at = now
-        breather = Breather(task.every.total_seconds())
+        breather = Breather(task.every.total_seconds() if task.hurries else None)
         for _ in result:
             if self._is_stopping.wait(breather.pause_s() if self._breathes else 0.0):
                 return False

@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from stored import store
 from wattkeep.history.preparing import prepare_due
@@ -60,6 +61,7 @@ def test_file_is_ordered_prepared_fetched_and_deleted(as_owner, as_stranger, dev
         ({"format": "xlsx"}, "format"),
         ({"start": "yesterday"}, "start"),
         ({"start": "2026-11-21", "end": "2026-11-20"}, "end"),
+        ({"start": "2199-11-21", "end": "2199-11-22"}, "end"),
     ],
 )
 def test_what_makes_no_sense_is_refused(as_owner, device, body, wrong):
@@ -68,6 +70,18 @@ def test_what_makes_no_sense_is_refused(as_owner, device, body, wrong):
     answer = ask(as_owner, asked)
 
     assert (answer.status_code, list(answer.json())) == (400, [wrong])
+
+
+def test_nothing_of_the_future_is_ordered(as_owner, device):
+    before = timezone.now()
+    told = ask(as_owner, {"device": device.pk, "what": "quarter-hours", "end": "2199-12-31"})
+    Export.objects.update(state=Export.State.READY)
+    form = {"source": f"device-{device.pk}", "what": "readings", "format": "csv",
+            "start": "", "end": "9999-12-31"}  # fmt: skip
+    page = as_owner.post("/exports/", form)
+
+    assert (told.status_code, page.status_code) == (202, 302)
+    assert [before <= one.end <= timezone.now() for one in Export.objects.all()] == [True, True]
 
 
 def test_nobody_orders_what_is_not_theirs(as_stranger, nobody, device):

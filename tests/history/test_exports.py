@@ -8,27 +8,32 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import DataError, connection
+from django.utils import timezone
 
 from stored import VALUES, store_counter
-from wattkeep.history import exports, preparing
+from wattkeep.history import exports
 from wattkeep.history.export import readings_csv, slots_csv
 from wattkeep.history.exports import (
     GoneError,
     OrderRefusedError,
     Wish,
     content_of,
+    delete_export,
     exports_of,
     file_name,
     find_export,
     order,
 )
-from wattkeep.history.preparing import go_on, prepare_due
+from wattkeep.history.preparing import MOST_ATTEMPTS, ExportsFailedError, go_on, prepare_due
+from wattkeep.ledger.disk import disk_state
 from wattkeep.ledger.sealing import seal_due
 from wattkeep.ledger.update import update_device
 from wattkeep.monitoring.access import Principal
-from wattkeep.monitoring.deletion import delete_device
+from wattkeep.monitoring.deletion import delete_device, delete_exports
 from wattkeep.monitoring.devices import create_device
 from wattkeep.monitoring.models import (
+    Device,
     EnergyReading,
     Export,
     ExportChunk,
@@ -43,6 +48,7 @@ pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 END = NOON + 40 * DAY
+FULL_DISK = "The server's disk is too full for large files."
 
 
 @pytest.fixture
@@ -173,6 +179,48 @@ def test_files_are_made_in_turn(who, owner, stranger, long_device, monkeypatch):
     assert states == {"owner": "making", "stranger": "ready"}
 
 
+def test_file_that_the_database_refuses_stops_no_other_and_is_given_up(who, stranger, long_device):
+    theirs = create_device(stranger, "Theirs")[0]
+    store_counter(theirs, (NOON, 1))
+    poisoned = order(who, wish(long_device), NOON)
+    good = order(Principal(stranger), wish(theirs), NOON)
+
+    def refuse(execute, sql, params, many, context):
+        if "INSERT" in sql and "exportchunk" in sql and poisoned.pk in params:
+            raise DataError("out of range")
+        return execute(sql, params, many, context)
+
+    seen = []
+    with connection.execute_wrapper(refuse):
+        for _ in range(MOST_ATTEMPTS):
+            with pytest.raises(ExportsFailedError, match=f"export {poisoned.pk}: DataError: out"):
+                list(prepare_due(NOON))
+            seen.append(Export.objects.get(pk=poisoned.pk))
+        list(prepare_due(NOON))
+
+    assert [(one.state, one.attempts) for one in seen] == [
+        ("making", 1),
+        ("making", 2),
+        ("failed", 2),
+    ]
+    assert seen[-1].error == "It could not be prepared. The server's log says why."
+    good.refresh_from_db()
+    assert good.state == "ready"
+
+
+def test_what_is_over_goes_while_others_are_made(who, stranger, long_device):
+    kept = prepare(who, wish(long_device))
+    order(Principal(stranger), wish(long_device), NOON)
+
+    steps = prepare_due(NOON)
+    next(steps)
+    Export.objects.filter(pk=kept.pk).update(expires_at=NOON)
+    next(steps)
+    next(steps)
+
+    assert list(Export.objects.values_list("state", flat=True)) == ["making"]
+
+
 def test_one_at_a_time_and_so_many_a_person(who, device):
     order(who, wish(device), NOON)
     with pytest.raises(OrderRefusedError, match="being prepared"):
@@ -198,13 +246,37 @@ def test_too_large_a_file_is_given_up_in_the_persons_words(who, long_device, set
     assert not ExportChunk.objects.exists()
 
 
-def test_no_file_takes_the_last_of_the_disk(who, device, settings, request):
-    settings.DISK_RESERVE_MB, settings.DISK_RESERVE_IS_CHOSEN = 1e12, True
-    is_sqlite = preparing.disk_state() is not None
+def test_no_file_comes_near_the_reserve_of_the_disk(who, long_device, settings):
+    if (disk := disk_state()) is None:
+        pytest.skip("PostgreSQL's disk is its own affair")
+    made = order(who, wish(long_device), NOON)
+    go_on(made)
+    # Readings are taken: there is half as much room as a file may have beside the reserve.
+    settings.DISK_RESERVE_IS_CHOSEN = True
+    settings.DISK_RESERVE_MB = (disk.free_bytes - exports.most_bytes() / 2) / exports.MEGABYTE
+    assert not disk_state().is_almost_full
 
-    made = prepare(who, wish(device))
+    list(prepare_due(NOON))
 
-    assert made.error == ("The server's disk is almost full." if is_sqlite else "")
+    made.refresh_from_db()
+    assert (made.state, made.error) == ("failed", FULL_DISK)
+    assert not ExportChunk.objects.exists()
+    with pytest.raises(OrderRefusedError, match=FULL_DISK):
+        order(who, wish(long_device), NOON)
+    assert Export.objects.count() == 1
+
+
+def test_all_files_together_have_an_end(who, stranger, long_device, settings):
+    first = prepare(who, wish(long_device))
+    second = order(who, wish(long_device), NOON)
+    settings.EXPORT_TOTAL_MB = first.size_bytes / exports.MEGABYTE
+
+    with pytest.raises(OrderRefusedError, match="as many large files as it has room for"):
+        order(Principal(stranger), wish(long_device), NOON)
+    list(prepare_due(NOON))
+
+    second.refresh_from_db()
+    assert second.error.startswith("The server keeps as many large files")
 
 
 def test_day_that_cannot_be_read_is_named(who, device):
@@ -244,6 +316,25 @@ def test_files_end_with_their_time_their_device_and_their_person(who, owner, dev
     assert not ExportChunk.objects.exists()
 
 
+def test_file_whose_deletion_was_broken_off_goes_later(who, device):
+    made = order(who, wish(device), NOON)
+
+    class PowerCutError(Exception):
+        pass
+
+    def cut(execute, sql, params, many, context):
+        if "exportchunk" in sql:
+            raise PowerCutError
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(cut), pytest.raises(PowerCutError):
+        delete_exports(Export.objects.filter(pk=made.pk))
+    assert Export.objects.get().state == "failed"
+    list(prepare_due(timezone.now()))
+
+    assert not Export.objects.exists()
+
+
 def test_who_may_no_longer_see_a_device_cannot_fetch_its_file(owner, stranger, device):
     member = SiteMember.objects.create(site=device.site, user=stranger, role=Role.VIEWER)
     made = prepare(Principal(stranger), wish(device))
@@ -253,7 +344,43 @@ def test_who_may_no_longer_see_a_device_cannot_fetch_its_file(owner, stranger, d
     member.delete()
 
     assert find_export(Principal(stranger), made.pk) is None
+    # It counts, and can be deleted.
+    [hidden] = exports_of(Principal(stranger))
+    assert (hidden.pk, hidden.name, hidden.is_hidden) == (made.pk, "", True)
+    assert not delete_export(Principal(owner), made.pk)
+    assert delete_export(Principal(stranger), made.pk)
     assert exports_of(Principal(stranger)) == []
+
+
+def test_order_that_was_hidden_meanwhile_can_be_deleted(owner, stranger, as_stranger, device):
+    member = SiteMember.objects.create(site=device.site, user=stranger, role=Role.VIEWER)
+    prepare(Principal(stranger), wish(device))
+    order(Principal(stranger), wish(device), NOON)
+    member.delete()
+    mine = create_device(stranger, "Mine")[0]
+
+    listed = as_stranger.get("/api/v1/exports/").json()
+    page = as_stranger.get("/exports/").content.decode()
+    with pytest.raises(OrderRefusedError, match="being prepared"):
+        order(Principal(stranger), wish(mine), NOON)
+    answers = [as_stranger.post(f"/exports/{one['id']}/delete/").status_code for one in listed]
+
+    assert [(one["name"], one["url"]) for one in listed] == [("", None)] * 2
+    assert page.count("You may no longer see what is in it") == 2
+    assert "House" not in page
+    assert "file.gz" not in page
+    assert answers == [302, 302]
+    assert order(Principal(stranger), wish(mine), NOON).name == "Mine"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_device_that_was_deleted_meanwhile_is_told_from_a_second_order(who, owner):
+    gone = create_device(owner, "Gone")[0]
+    delete_device(Device.objects.get(pk=gone.pk), "Gone")
+
+    with pytest.raises(OrderRefusedError, match="A device was deleted meanwhile"):
+        order(who, wish(gone), NOON)
+    assert not Export.objects.exists()
 
 
 def test_readings_without_values_for_years_take_no_steps(who, device):

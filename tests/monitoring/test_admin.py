@@ -4,10 +4,16 @@ import base64
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from wattkeep.monitoring.accounts import create_account
-from wattkeep.monitoring.models import Alert, Device
+from wattkeep.monitoring.deletion import PIECES_A_TRANSACTION
+from wattkeep.monitoring.models import Alert, Device, Export, ExportChunk
+
+AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 ADDRESSES = [
     "/admin/",
@@ -75,6 +81,38 @@ def test_device_pages_show_the_prefix_and_nothing_else_of_the_key(as_admin, devi
         assert not any(secret in page for secret in secrets)
         assert "key_hash" not in page
         assert "signing" not in page
+
+
+@pytest.mark.parametrize("is_from_list", [False, True])
+def test_persons_large_files_go_before_them_some_pieces_at_a_time(as_admin, stranger, is_from_list):
+    made = Export.objects.create(
+        user=stranger, device_count=0, start=AT, end=AT, created_at=AT, state=Export.State.READY
+    )
+    ExportChunk.objects.bulk_create(
+        ExportChunk(export=made, number=number, content=b"x")
+        for number in range(2 * PIECES_A_TRANSACTION)
+    )
+    if is_from_list:
+        address = "/admin/auth/user/"
+        form = {"action": "delete_selected", "_selected_action": stranger.pk, "post": "yes"}
+    else:
+        address = f"/admin/auth/user/{stranger.pk}/delete/"
+        form = {"post": "yes"}
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = as_admin.post(address, form)
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/auth/user/")
+    told = [query["sql"] for query in queries.captured_queries]
+    pieces = [
+        place
+        for place, sql in enumerate(told)
+        if sql.startswith("DELETE") and "exportchunk" in sql and sql.count(",") > 1
+    ]
+    person = next(n for n, sql in enumerate(told) if 'DELETE FROM "auth_user"' in sql)
+    assert len(pieces) == 2
+    assert max(pieces) < person
+    assert not get_user_model().objects.filter(pk=stranger.pk).exists()
 
 
 def test_devices_are_neither_made_nor_deleted_there(as_admin, device):

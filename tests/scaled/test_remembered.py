@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from stored import hear, store_counter
 from wattkeep.domain.instants import to_ms
 from wattkeep.history import remembered
+from wattkeep.history.export import slots_csv
 from wattkeep.history.quarters import sum_quarters
 from wattkeep.history.remembered import remembered_sums
 from wattkeep.ledger.update import update_due
@@ -59,6 +60,20 @@ def test_sums_are_added_up_once_and_again_after_every_change(devices):
 
     assert (was_added, was_added_again, others_were_added) == (True, False, False)
     assert first == second != third
+
+
+def test_exported_quarter_hours_are_not_remembered(devices):
+    measure(devices, 0, 10.0)
+    measure(devices, 20, 10.5)
+    counts = []
+
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            lines = "".join(slots_csv(devices[0], T, T + timedelta(hours=2)))
+        counts.append(len(queries))
+
+    assert lines.count("\n") > 1
+    assert counts[0] == counts[1]
 
 
 def test_without_slots_there_is_nothing_and_it_is_not_asked_for_again(devices):

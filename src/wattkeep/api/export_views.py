@@ -48,7 +48,9 @@ class ExportSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """An ordered file."""
 
     id = serializers.IntegerField()
-    name = serializers.CharField(help_text="The device's or the site's, as it was then.")
+    name = serializers.CharField(
+        help_text="The device's or the site's, as it was then. Empty: you may no longer see it."
+    )
     what = serializers.ChoiceField(Export.What.choices)
     format = serializers.ChoiceField(Export.Format.choices)
     start = serializers.DateTimeField(allow_null=True, help_text="Null: all there is.")
@@ -71,7 +73,7 @@ class OrderSerializer(serializers.Serializer):  # type: ignore[type-arg]
     what = serializers.ChoiceField(Export.What.choices, default=Export.What.READINGS)
     format = serializers.ChoiceField(Export.Format.choices, default=Export.Format.CSV)
     start = serializers.CharField(required=False, help_text=f"{TIME} Without it, all there is.")
-    end = serializers.CharField(required=False, help_text=f"{TIME} Without it, now.")
+    end = serializers.CharField(required=False, help_text=f"{TIME} Now at the latest.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse neither and both."""
@@ -168,7 +170,7 @@ class ExportFileView(OwnView):
 
 def export_row(export: Export) -> dict[str, Any]:
     """Return an ordered file as the API tells of it."""
-    is_ready = export.state == Export.State.READY
+    is_ready = export.state == Export.State.READY and not export.is_hidden
     return {
         "id": export.pk,
         "name": export.name,
@@ -201,7 +203,8 @@ def _wish(request: Request, asked: dict[str, Any], now: datetime) -> Wish:
 
 def _span(asked: dict[str, Any], zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
     start = parse_time(asked["start"], "start", zone) if "start" in asked else EARLIEST
-    end = parse_time(asked["end"], "end", zone) if "end" in asked else now
+    # Nothing is stored of the future, and pieces of it would have to be walked through.
+    end = min(parse_time(asked["end"], "end", zone), now) if "end" in asked else now
     if start >= end:
         raise ValidationError({"end": ["The end must lie after the start."]})
     return start, end

@@ -11,7 +11,7 @@ from wattkeep.domain.calendar import By, day_start, days_until, local_hours, per
 from wattkeep.domain.corrections import Energy, apply_corrections
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import slot_start
-from wattkeep.history.quarters import NOTHING
+from wattkeep.history.quarters import NOTHING, sum_quarters
 from wattkeep.history.remembered import remembered_sums
 from wattkeep.history.tails import Tails
 from wattkeep.ledger.corrections import as_spans
@@ -78,13 +78,16 @@ def used_between(
     *,
     corrected: bool = True,
     tails: Tails | None = None,
+    remembers: bool = True,
 ) -> dict[int, list[Energy]]:
     """Return device id → what was used between neighbouring edges, which are quarter-hours.
 
-    `tails` are the devices', where others need them too.
+    `tails` are the devices', where others need them too. What nobody asks for again should not be
+    remembered.
     """
     edges_ms = [to_ms(edge) for edge in edges]
-    stored = remembered_sums([device.pk for device in devices], edges_ms)
+    find_sums = remembered_sums if remembers else sum_quarters
+    stored = find_sums([device.pk for device in devices], edges_ms)
     used = {
         device.pk: [stored.get((device.pk, start_ms), NOTHING) for start_ms in edges_ms[:-1]]
         for device in devices

@@ -97,7 +97,7 @@ def _bounds(device: Device, start: datetime, end: datetime) -> tuple[datetime, d
 def slot_rows(device: Device, starts_ms: range) -> Iterator[list[str]]:
     """Yield quarter-hours that hold anything as cells, in the order of `SLOTS_COLUMNS`."""
     edges = [from_ms(at) for at in chain(starts_ms, [starts_ms[-1] + SLOT_MS])]
-    used = used_between([device], edges)[device.pk]
+    used = used_between([device], edges, remembers=False)[device.pk]
     values = _slot_values(device, edges)
     for start, energy in zip(edges, used, strict=False):
         if energy != NOTHING or values.get(start, NOT_MEASURED)[0]:

@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.history.export import reading_rows, slot_rows, slot_spans
 from wattkeep.history.export_lines import Layout
+from wattkeep.history.exports import MEGABYTE, find_lack_of_room, most_bytes
 from wattkeep.ledger.blocks import DAY_MS, BlockError
-from wattkeep.ledger.disk import disk_state
 from wattkeep.ledger.readings import COLUMNS, iter_days, readings_after
 from wattkeep.monitoring.deletion import delete_exports, delete_pieces
 from wattkeep.monitoring.languages import speak_to
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MEGABYTE = 1_000_000
 # A piece has the readings of so many days, or fewer if its text gets longer than this.
 DAYS_A_PIECE = 4
 MOST_TEXT = 4 * MEGABYTE
@@ -58,14 +57,36 @@ class Piece(NamedTuple):
     done_to: datetime | None
 
 
+class ExportsFailedError(Exception):
+    """Files whose next piece the database did not take; the message names them."""
+
+
 def prepare_due(now: datetime) -> Iterator[object]:
-    """Make what was ordered, one piece after the other; drop what is over."""
+    """Make what was ordered, one piece after the other; drop what is over.
+
+    Raises:
+        ExportsFailedError: once all else is done, if the database refused a piece. Such a file is
+            tried again with the next call, and given up in the end.
+        DatabaseError: the database takes nothing at all.
+    """
+    problems: dict[int, str] = {}
     yield drop_over(now)
-    while waiting := list(
-        Export.objects.filter(state=Export.State.MAKING).order_by("pk")[:AT_ONCE]
-    ):
+    while waiting := list(_waiting().exclude(pk__in=problems)[:AT_ONCE]):
         for export in waiting:
-            yield go_on(export)
+            try:
+                done = go_on(export)
+            except DatabaseError as error:
+                problems[export.pk] = f"export {export.pk}: {type(error).__name__}: {error}"
+                done = _count_attempt(export)
+            yield done
+        # A day's orders are one call: others' time is over meanwhile.
+        yield drop_over(timezone.now())
+    if problems:
+        raise ExportsFailedError("; ".join(problems.values()))
+
+
+def _waiting() -> QuerySet[Export]:
+    return Export.objects.filter(state=Export.State.MAKING).order_by("pk")
 
 
 def drop_over(now: datetime) -> int:
@@ -78,7 +99,7 @@ def go_on(export: Export) -> bool:
     """Make the next piece of a file; tell whether it was stored.
 
     Raises:
-        DatabaseError: it could not be; the next who tries goes on here.
+        DatabaseError: it could not be; whoever tries next goes on here.
     """
     try:
         return _add(export, _next_piece(export))
@@ -92,10 +113,15 @@ def go_on(export: Export) -> bool:
         return _fail(export, words)
     except Exception:
         logger.exception("export %s: a piece of it failed", export.pk)
-        if export.attempts + 1 >= MOST_ATTEMPTS:
-            with speak_to(export.user_id):
-                return _fail(export, _("It could not be prepared. The server's log says why."))
-        return bool(_same(export).update(attempts=F("attempts") + 1))
+        return _count_attempt(export)
+
+
+def _count_attempt(export: Export) -> bool:
+    """Note that a piece failed; give the file up if that was the last attempt."""
+    if export.attempts + 1 >= MOST_ATTEMPTS:
+        with speak_to(export.user_id):
+            return _fail(export, _("It could not be prepared. The server's log says why."))
+    return bool(_same(export).update(attempts=F("attempts") + 1))
 
 
 def _next_piece(export: Export) -> Piece:
@@ -169,16 +195,12 @@ def _add(export: Export, piece: Piece) -> bool:
 
 def _too_much(export: Export, more_bytes: int) -> str | None:
     """Return why a file must not grow any further, in its person's words."""
-    disk = disk_state()
-    if export.size_bytes + more_bytes > settings.EXPORT_MOST_MB * MEGABYTE:
-        with speak_to(export.user_id):
+    with speak_to(export.user_id):
+        if export.size_bytes + more_bytes > most_bytes():
             return _(
                 "It would be larger than %(most)s MB. Order a shorter time, or one device alone."
             ) % {"most": f"{settings.EXPORT_MOST_MB:g}"}
-    if disk is not None and disk.is_almost_full:
-        with speak_to(export.user_id):
-            return _("The server's disk is almost full.")
-    return None
+        return find_lack_of_room(more_bytes)
 
 
 def _ready() -> dict[str, Any]:

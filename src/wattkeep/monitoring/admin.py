@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_noop as noop
 
 from wattkeep.monitoring.audit import Subject, note
 from wattkeep.monitoring.audit_words import Told, tell
-from wattkeep.monitoring.models import Alert, Device, Site
+from wattkeep.monitoring.deletion import delete_exports
+from wattkeep.monitoring.models import Alert, Device, Export, Site
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +67,21 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class AuditedUserAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
-    """Django's users."""
+    """Django's users. Their large files go before them: not as one transaction of gigabytes."""
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        user = self.get_object(request, unquote(object_id))
+        # Django's own transaction begins with its view, so this is the last place before it.
+        may = user is not None and self.has_delete_permission(request, user)
+        if request.method == "POST" and may:
+            delete_exports(Export.objects.filter(user=user))
+        return super().delete_view(request, object_id, extra_context)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        delete_exports(Export.objects.filter(user__in=queryset))
+        super().delete_queryset(request, queryset)
 
 
 @admin.register(Site)

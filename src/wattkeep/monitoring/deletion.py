@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from wattkeep.monitoring.models import (
@@ -71,10 +72,13 @@ def delete_device(device: Device, typed_name: str) -> None:
 
 
 def delete_exports(exports: QuerySet[Export]) -> int:
-    """Delete ordered files, some pieces at a time; return how many files."""
+    """Delete ordered files, some pieces at a time; return how many files.
+
+    Killed in between, those left are over, and go with the next that are.
+    """
     ids = list(exports.values_list("pk", flat=True))
     # Whoever makes one adds nothing to it any more.
-    Export.objects.filter(pk__in=ids).update(state=Export.State.FAILED)
+    Export.objects.filter(pk__in=ids).update(state=Export.State.FAILED, expires_at=timezone.now())
     for export_id in ids:
         delete_pieces(export_id)
     Export.objects.filter(pk__in=ids).delete()

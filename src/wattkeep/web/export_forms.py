@@ -57,11 +57,13 @@ class ExportForm(forms.Form):
         ]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a last day before the first one."""
+        """Refuse a last day before the first one; cut it to days there are."""
         values = super().clean() or {}
         start, end = values.get("start"), values.get("end")
         if start and end and start > end:
             self.add_error("end", _("The end must lie after the start."))
+        elif end:
+            values["end"] = min(end, LATEST.date())
         return values
 
     def wish(self, now: datetime) -> Wish:

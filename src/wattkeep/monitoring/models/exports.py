@@ -60,6 +60,9 @@ class Export(models.Model):
     size_bytes = models.BigIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
 
+    # Set by who reads it for its person: there is a device in it that they may not see any more.
+    is_hidden = False
+
     class Meta:
         ordering = ("-created_at", "-id")
         constraints = (
