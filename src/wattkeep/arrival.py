@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 from typing import TYPE_CHECKING, Any
 
 from wattkeep.domain.hosts import host_name, is_own_host
@@ -31,8 +31,8 @@ _OVER_TLS = {"http": "https", "ws": "wss"}
 
 
 def new_request_id() -> str:
-    """Return a number for a request: 16 hex digits."""
-    return secrets.token_hex(8)
+    """Return a number for a request: 16 hex digits, told apart by chance, and no secret."""
+    return f"{random.getrandbits(64):016x}"
 
 
 def arrived(scope: dict[str, Any], proxies: Sequence[Network]) -> tuple[dict[str, Any], str]:
