@@ -221,4 +221,6 @@ def test_slots_are_made_again_when_their_meter_was_another_kind(
 ):
     assert send(as_owner, "PATCH", of(device), change)[0] == 200
 
-    assert LedgerMark.objects.filter(device=device, start=MIDNIGHT).count() == marks
+    # From before the first slot: where there is only one, its own start would not do.
+    before = MIDNIGHT - timedelta(minutes=15)
+    assert LedgerMark.objects.filter(device=device, start=before).count() == marks

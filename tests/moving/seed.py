@@ -17,7 +17,7 @@ from wattkeep.ledger.corrections import Wish, set_correction  # noqa: E402
 from wattkeep.ledger.update import update_device  # noqa: E402
 from wattkeep.monitoring.accounts import create_account  # noqa: E402
 from wattkeep.monitoring.devices import create_device  # noqa: E402
-from wattkeep.monitoring.models import EnergySlot, MeterEvent  # noqa: E402
+from wattkeep.monitoring.models import EnergyReading, EnergySlot, MeterEvent  # noqa: E402
 
 
 def rows(days, step_s, number):
@@ -41,6 +41,13 @@ def main():
         keys[device.pk] = key
         source = Source("made up", "wattkeep", (), lambda _, n=number: rows(days, step_s, n))
         store_file(source, Target(device.pk, round(time.time() * 1000)))
+        # One that is no part of a finished day's block, also where today has only begun.
+        *_, last = rows(days, step_s, number)
+        at = datetime.fromtimestamp(last.timestamp_ms / 1000 + step_s, UTC)
+        values = {"voltage": 230.5, "current": 1.3, "frequency": 50.0, "power_factor": 0.97}
+        EnergyReading.objects.create(
+            device=device, timestamp=at, power=300.0, energy=last.energy, **values
+        )
         update_device(device.pk, datetime.now(UTC))
     start = EnergySlot.objects.order_by("start")[0].start
     wish = Wish(start, start + timedelta(hours=1), 5.0, "the meter was off")
