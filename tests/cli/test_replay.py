@@ -96,7 +96,8 @@ def test_server_killed_in_the_middle_keeps_what_it_acknowledged(site, tmp_path):
             site.kill()
             kept = stored(site, device)
             site.start()
-            assert stored(site, device) == kept
+            # What waits to be sent may be quicker than we are.
+            assert stored(site, device) >= kept
         [report] = replaying.rest()
         status = replaying.process.wait(60)
 
