@@ -3,23 +3,16 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 from django.contrib.auth import authenticate, get_user_model
 
+from cli.boards import call
 from running import PASSWORD
 from stored import store
-from wattkeep.cli import wattkeep
 from wattkeep.domain.keys import key_hash
 from wattkeep.monitoring.accounts import create_account
 from wattkeep.monitoring.models import AuditEntry, Device, Site
 
 pytestmark = pytest.mark.django_db
-
-
-def call(*words, stdin=None):
-    done = CliRunner().invoke(wattkeep, words, input=stdin)
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done
 
 
 def refusal(*words, stdin=None):

@@ -4,24 +4,17 @@ from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
-from click.testing import CliRunner
 from django.contrib.auth import authenticate
 from django.test import Client
 from django.utils import timezone
 
+from cli.boards import call
 from running import PASSWORD
-from wattkeep.cli import wattkeep
 from wattkeep.domain.keys import key_hash
 from wattkeep.monitoring.invitations import find_invitation
 from wattkeep.monitoring.models import AccountInvitation, Device, OldKey
 
 pytestmark = pytest.mark.django_db
-
-
-def call(*words, stdin=None):
-    done = CliRunner().invoke(wattkeep, words, input=stdin)
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done
 
 
 def refusal(*words, stdin=None):

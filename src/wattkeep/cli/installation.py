@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 import django
@@ -12,9 +12,13 @@ import django
 from wattkeep.places import DATABASE_FILE, data_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.contrib.auth.models import User
 
     from wattkeep.monitoring.models import Device
+
+T = TypeVar("T")
 
 data_dir_option = click.option(
     "--data-dir",
@@ -118,13 +122,22 @@ def find_device(name: str) -> Device:
 
     wanted = Q(name=name) | (Q(pk=int(name)) if name.isascii() and name.isdigit() else Q())
     found = list(Device.objects.filter(wanted).select_related("site")) if name else []
+    return the_only(found, "device", name)
+
+
+def the_only(found: Sequence[T], kind: str, name: str) -> T:
+    """Return what was found under a name, which `wattkeep KIND list` shows.
+
+    Raises:
+        click.ClickException: there is none, or more than one.
+    """
     if not found:
         raise click.ClickException(
-            f"there is no device called {name!r}. `wattkeep device list` shows what there is."
+            f"there is no {kind} called {name!r}. `wattkeep {kind} list` shows what there is."
         )
     if len(found) > 1:
         raise click.ClickException(
-            f"{len(found)} devices are called {name!r}: give the id that `wattkeep device list` "
-            "shows."
+            f"{len(found)} {kind}s are called {name!r}: give the id that `wattkeep {kind} list`"
+            " shows."
         )
     return found[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wattkeep.cli.accounts import json_option, print_rows
-from wattkeep.cli.installation import data_dir_option, find_user, open_installation
+from wattkeep.cli.installation import data_dir_option, find_user, open_installation, the_only
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,13 +132,4 @@ def _find_token(name: str) -> AccessToken:
         wanted.insert(0, Q(pk=int(name[:18])))
     tokens = AccessToken.objects.select_related("user")
     found = next(filter(None, (list(tokens.filter(one)) for one in wanted)), [])
-    if not found:
-        raise click.ClickException(
-            f"there is no token called {name!r}. `wattkeep token list` shows what there is."
-        )
-    if len(found) > 1:
-        raise click.ClickException(
-            f"{len(found)} tokens are called {name!r}: give the id that `wattkeep token list`"
-            " shows."
-        )
-    return found[0]
+    return the_only(found, "token", name)
