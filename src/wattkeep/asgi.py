@@ -17,6 +17,7 @@ from django.conf import settings
 from wattkeep.pages import HeldAnswer, Pages
 
 # isort: split
+from wattkeep import ticker_process
 from wattkeep.alerts.watch import Watch
 from wattkeep.api.live import PATH as LIVE_PATH
 from wattkeep.api.live import LiveSocket, Lookout
@@ -138,7 +139,9 @@ class Application:
 
     def _is_alone(self) -> bool:
         """Tell whether nobody else does the periodic tasks, as far as one knows here."""
-        if settings.TICKER == "on" or not self._exchange.exists:
+        if ticker_process.does_all():
+            return False
+        if settings.TICKER in {"on", "beside"} or not self._exchange.exists:
             return True
         return self._exchange.silent_s > ALONE_AFTER_S
 

@@ -29,9 +29,12 @@ from wattkeep.tether import PARENT_VARIABLE
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from ctypes import c_bool
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
     from pathlib import Path
+
+    from wattkeep.ticker_process import TickerProcess
 
 logger = logging.getLogger(__name__)
 
@@ -83,10 +86,18 @@ class _Worker:
 class Workers:
     """Keeps `count` processes; SIGHUP replaces them, SIGTERM and SIGINT end them and `run`."""
 
-    def __init__(self, host: str, port: int, count: int, folder: Path) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        count: int,
+        folder: Path,
+        ticker: TickerProcess | None = None,
+    ) -> None:
         self._address = host, port
         self._count = count
         self._folder = folder
+        self._ticker = ticker
         # Forking would hand every worker this process's database connections and threads.
         self._context = multiprocessing.get_context("spawn")
         self._running: dict[int, _Worker] = {}
@@ -135,7 +146,9 @@ class Workers:
         ours, theirs = self._context.Pipe(duplex=False)
         share = Share(self._folder, slot)
         process = self._context.Process(
-            target=_work, args=(listener, theirs, share), name=f"wattkeep-{slot}"
+            target=_work,
+            args=(listener, theirs, share, self._ticker and self._ticker.is_running),
+            name=f"wattkeep-{slot}",
         )
         process.start()
         theirs.close()
@@ -175,6 +188,8 @@ class Workers:
         for slot in range(self._count):
             if not self._replace(slot):
                 return
+        if self._ticker is not None:
+            self._ticker.replace()
         logger.warning("%d workers were replaced", self._count)
 
     def _replace(self, slot: int) -> bool:
@@ -224,20 +239,32 @@ class Workers:
             worker.forget()
 
 
-def serve_workers(host: str, port: int, count: int, on_ready: Callable[[], None]) -> None:
+def serve_workers(
+    host: str,
+    port: int,
+    count: int,
+    on_ready: Callable[[], None],
+    ticker: TickerProcess | None = None,
+) -> None:
     """Serve in `count` processes that share the port, until told to stop.
+
+    `ticker` is the one that does their periodic tasks while it runs.
 
     Raises:
         FalseStartError: workers end before they have begun.
     """
     with shared_folder() as folder:
-        Workers(host, port, count, folder).run(on_ready)
+        Workers(host, port, count, folder, ticker).run(on_ready)
 
 
-def _work(listener: socket.socket, started: Connection, share: Share) -> None:
+def _work(
+    listener: socket.socket, started: Connection, share: Share, is_ticked: c_bool | None
+) -> None:
+    from wattkeep import ticker_process
     from wattkeep.metrics import sharing
 
     sharing.join(share)
+    ticker_process.join(is_ticked)
 
     def tell() -> None:
         started.send_bytes(b"1")

@@ -264,8 +264,9 @@ EXPORT_TOTAL_MB = read_number("WATTKEEP_EXPORT_TOTAL_MB", 10 * EXPORT_MOST_MB)
 # -- periodic tasks ---------------------------------------------------------------------------
 
 # Whether servers run the periodic tasks (`wattkeep.tasks`) themselves. "auto": they do without
-# Redis; with it workers do, and servers only while it is away.
-TICKER = read_choice("WATTKEEP_TICKER", "auto", ("auto", "on", "off"))
+# Redis, beside themselves once there are many devices; with it workers do, and servers only while
+# it is away.
+TICKER = read_choice("WATTKEEP_TICKER", "auto", ("auto", "on", "beside", "off"))
 
 # -- sites and pages --------------------------------------------------------------------------
 

@@ -78,6 +78,7 @@ def run_server(
 
     from wattkeep import server_workers, serving
     from wattkeep.service_manager import tell_ready
+    from wattkeep.ticker_process import ticking_beside
 
     def announce() -> None:
         on_ready()
@@ -86,11 +87,12 @@ def run_server(
     try:
         serving.check_port(host, port)
         serving.allow_many_connections()
-        if workers is None:
-            serving.serve(host, port, announce)
-        else:
-            connections.close_all()
-            server_workers.serve_workers(host, port, workers, announce)
+        connections.close_all()
+        with ticking_beside() as ticker:
+            if workers is None:
+                serving.serve(host, port, announce)
+            else:
+                server_workers.serve_workers(host, port, workers, announce, ticker)
     except server_workers.FalseStartError as error:
         raise click.ClickException(f"{error}; the log above says why.") from error
     except serving.PortTakenError as error:

@@ -1,0 +1,76 @@
+"""The periodic tasks beside the servers: a process that comes, dies, comes back, and ends."""
+
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from deploy.serving import Serve, is_worker, wait_until
+from wattkeep import ticker_process
+from wattkeep.monitoring.devices import create_device
+from wattkeep.ticker_process import are_devices_many, does_all, ticking_beside
+
+
+class Beside(Serve):
+    """`wattkeep serve` whose tasks are done by a process beside it."""
+
+    def doer(self):
+        """Return the pid of the process that did a task last."""
+        path = self.data_dir / "wattkeep.sqlite3"
+        with closing(sqlite3.connect(path, timeout=30)) as db:
+            row = db.execute("SELECT holder FROM monitoring_lease WHERE name='alerts'").fetchone()
+        return int(row[0].split(":")[1]) if row and row[0] else 0
+
+    def is_done_beside(self):
+        doer = self.doer()
+        return doer not in {0, *self.workers()} and is_worker(doer)
+
+
+def test_tasks_are_done_beside_the_servers_and_by_them_while_that_process_is_gone(tmp_path):
+    with Beside(tmp_path / "data", WATTKEEP_TICKER="beside") as serve:
+        wait_until(serve.is_done_beside)
+
+        beside = serve.doer()
+        os.kill(beside, signal.SIGTERM)
+        wait_until(lambda: serve.doer() in serve.workers())
+
+        serve.replace_workers()
+        wait_until(serve.is_done_beside)
+        assert serve.doer() != beside
+
+        beside = serve.doer()
+        assert serve.process.end(signal.SIGTERM) == 0
+        assert not Path(f"/proc/{beside}").exists()
+        assert "ended by itself" in serve.data_dir.with_suffix(".log").read_text()
+
+
+def test_it_ends_with_a_server_that_was_killed(tmp_path):
+    with Beside(tmp_path / "data", WATTKEEP_TICKER="beside") as serve:
+        wait_until(serve.is_done_beside)
+        beside = serve.doer()
+
+        serve.kill()
+
+        wait_until(lambda: not is_worker(beside))
+
+
+@pytest.mark.django_db
+def test_it_is_wanted_from_many_devices_on(monkeypatch, owner, device):
+    monkeypatch.setattr(ticker_process, "MANY_DEVICES", 1)
+    assert not are_devices_many()
+
+    create_device(owner, "Barn")
+
+    assert are_devices_many()
+
+
+@pytest.mark.parametrize(("choice", "redis"), [("off", ""), ("auto", "redis://127.0.0.1:1")])
+def test_there_is_none_where_nobody_or_a_worker_is_to_do_the_tasks(choice, redis, settings):
+    settings.TICKER, settings.REDIS_URL = choice, redis
+
+    with ticking_beside() as ticker:
+        assert ticker is None
+        assert not does_all()
