@@ -166,10 +166,12 @@ def _work(lifeline: Connection) -> NoReturn:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
     import django
 
+    from wattkeep.memory import keep_memory_small, leave_out_unused
+
+    leave_out_unused()
     django.setup(set_prefix=False)
 
     # isort: split
-    from wattkeep.memory import keep_memory_small
     from wattkeep.tasks import TASKS
     from wattkeep.ticker import Ticker
     from wattkeep.tracing import end_tracing, traced_tasks
