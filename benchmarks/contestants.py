@@ -100,6 +100,7 @@ class OursOnSqlite(Contestant):
     """`wattkeep up` as a home runs it, the limit per device switched off."""
 
     name = "Wattkeep, SQLite"
+    command: ClassVar[tuple[str, ...]] = ("up",)
 
     @property
     def env(self) -> dict[str, str]:
@@ -114,7 +115,7 @@ class OursOnSqlite(Contestant):
         self._seed("ours", self.env)
 
     def start(self, *, traced: bool = False) -> None:
-        command = [sys.executable, "-m", "wattkeep", "up", "--host", "127.0.0.1"]
+        command = [sys.executable, "-m", "wattkeep", *self.command, "--host", "127.0.0.1"]
         command += ["--port", str(self.port)]
         process = self._run("wattkeep", command, traced=traced, env=self.env)
         wait_until(lambda: answers(self.url + "/api/energy-data/"), self.name, process)
@@ -200,6 +201,20 @@ class OursOnPostgres(OursOnSqlite):
         if folder is None:
             raise RuntimeError("no PostgreSQL programs found")
         return folder / name
+
+
+class TwoOnSqlite(OursOnSqlite):
+    """`wattkeep serve` with a worker for each of two cores."""
+
+    name = "Wattkeep, SQLite, 2 workers"
+    command = ("serve", "--workers", "2")
+
+
+class TwoOnPostgres(OursOnPostgres):
+    """The same on PostgreSQL."""
+
+    name = "Wattkeep, PostgreSQL, 2 workers"
+    command = ("serve", "--workers", "2")
 
 
 class Literal(Contestant):
@@ -314,6 +329,8 @@ class VictoriaMetrics(Contestant):
 CONTESTANTS: dict[str, type[Contestant]] = {
     "sqlite": OursOnSqlite,
     "postgres": OursOnPostgres,
+    "sqlite-two": TwoOnSqlite,
+    "postgres-two": TwoOnPostgres,
     "literal": Literal,
     "influxdb": InfluxDb,
     "victoria": VictoriaMetrics,

@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,18 +12,30 @@ import pytest
 from deploy.serving import Serve, is_worker, wait_until
 from wattkeep import ticker_process
 from wattkeep.monitoring.devices import create_device
+from wattkeep.tasks import TASKS
 from wattkeep.ticker_process import are_devices_many, does_all, ticking_beside
+
+EVERY = next(task.every for task in TASKS if task.name == "alerts")
 
 
 class Beside(Serve):
     """`wattkeep serve` whose tasks are done by a process beside it."""
 
-    def doer(self):
-        """Return the pid of the process that did a task last."""
+    def lease(self):
+        """Return the pid of the process that did a task last, and when it is due again."""
         path = self.data_dir / "wattkeep.sqlite3"
         with closing(sqlite3.connect(path, timeout=30)) as db:
-            row = db.execute("SELECT holder FROM monitoring_lease WHERE name='alerts'").fetchone()
-        return int(row[0].split(":")[1]) if row and row[0] else 0
+            query = "SELECT holder, until FROM monitoring_lease WHERE name='alerts'"
+            holder, until = db.execute(query).fetchone() or ("", "2000-01-01")
+        return int(holder.split(":")[1] if holder else 0), datetime.fromisoformat(until)
+
+    def doer(self):
+        return self.lease()[0]
+
+    def is_idle(self):
+        """Tell whether nobody does the task now, nor in the next seconds."""
+        left = self.lease()[1].replace(tzinfo=UTC) - datetime.now(UTC)
+        return timedelta(seconds=1) < left < EVERY
 
     def is_done_beside(self):
         doer = self.doer()
@@ -34,7 +47,9 @@ def test_tasks_are_done_beside_the_servers_and_by_them_while_that_process_is_gon
         wait_until(serve.is_done_beside)
 
         beside = serve.doer()
-        os.kill(beside, signal.SIGTERM)
+        # Killed while it holds the lease, it would be waited for.
+        wait_until(serve.is_idle)
+        os.kill(beside, signal.SIGKILL)
         wait_until(lambda: serve.doer() in serve.workers())
 
         serve.replace_workers()

@@ -3,6 +3,8 @@ import { setTime } from "./ago.js";
 
 // As many as the server's answer has.
 const MOST_SHOWN = 5;
+// By severity. The template has a sign for each; a row keeps its own.
+const TONES = { 10: "info", 20: "warning", 30: "critical" };
 
 export class Alerts {
   #open = [];
@@ -34,11 +36,15 @@ export class Alerts {
     this.none.hidden = alerts.length > 0;
     this.link.hidden = alerts.length === 0;
     this.count.textContent = alerts.length;
+    this.link.dataset.tone = TONES[Math.max(...alerts.map(({ severity }) => severity))] ?? "";
   }
 
   #row(alert) {
     const row = this.template.content.firstElementChild.cloneNode(true);
     row.dataset.alert = alert.id;
+    for (const tone of row.querySelectorAll("[data-tone]")) {
+      if (tone.dataset.tone !== TONES[alert.severity]) tone.remove();
+    }
     const link = row.querySelector("[data-message]");
     link.textContent = alert.message;
     link.href = `${link.dataset.base}${alert.id}/`;

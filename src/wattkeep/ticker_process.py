@@ -10,12 +10,11 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
 from ctypes import c_bool
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,12 +49,9 @@ def does_all() -> bool:
 class TickerProcess:
     """Starts the process as soon as it is needed, and anew if it ends by itself."""
 
-    def __init__(
-        self, is_needed: Callable[[], bool], *, count_every_s: float = COUNT_EVERY_S
-    ) -> None:
+    def __init__(self, is_needed: Callable[[], bool]) -> None:
         self.is_running = _context.RawValue(c_bool, False)
         self._is_needed = is_needed
-        self._count_every_s = count_every_s
         self._is_over = threading.Event()
         self._process: BaseProcess | None = None
         # The process ends when this does: also if nobody is left to close it.
@@ -87,6 +83,9 @@ class TickerProcess:
                 self._look()
             except (DatabaseError, OSError) as error:
                 logger.warning("no process for periodic tasks could be started: %s", error)
+            except Exception:
+                # Whatever it is: while nobody looks, a process that died would be missed.
+                logger.exception("no process for periodic tasks could be started")
             finally:
                 connection.close()
             if self._is_over.wait(LOOK_S):
@@ -101,7 +100,7 @@ class TickerProcess:
             self._count_at_s = 0.0
             self._end()
         if self._process is None and time.monotonic() >= self._count_at_s:
-            self._count_at_s = time.monotonic() + self._count_every_s
+            self._count_at_s = time.monotonic() + COUNT_EVERY_S
             if self._is_needed():
                 self._begin()
 
@@ -156,12 +155,11 @@ def are_devices_many() -> bool:
     return settings.TICKER == "beside" or Device.objects.order_by("pk")[MANY_DEVICES:].exists()
 
 
-def _work(lifeline: Connection) -> NoReturn:
-    """Do the periodic tasks until the other end of the line is closed, or at SIGTERM."""
-    # A terminal tells all of its processes; what follows is the other process's word.
-    for number in (signal.SIGINT, signal.SIGHUP):
+def _work(lifeline: Connection) -> None:
+    """Do the periodic tasks until the other end of the line is closed."""
+    # A terminal and a service manager tell all of their processes; this one ends with the server.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
     import django
@@ -179,10 +177,7 @@ def _work(lifeline: Connection) -> NoReturn:
     keep_memory_small()
     ticker = Ticker(traced_tasks(TASKS))
     ticker.start()
-    try:
-        with suppress(EOFError, OSError):
-            lifeline.recv_bytes()
-    finally:
-        ticker.stop()
-        end_tracing()
-    sys.exit(0)
+    with suppress(EOFError, OSError):
+        lifeline.recv_bytes()
+    ticker.stop()
+    end_tracing()

@@ -87,6 +87,7 @@ def test_dashboard_holds_everything_the_page_shows(device):
             {
                 "id": alert.pk,
                 "alert_type": "HIGH_POWER",
+                "severity": 20,
                 "message": "High power: 6,000 W (limit 5,000 W)",
                 "value": 6000.0,
                 "is_resolved": False,

@@ -125,6 +125,12 @@ def test_alert_appears_and_goes(page, device):
     expect(link).to_be_visible()
     expect(page.locator("[data-alert]")).to_have_count(1)
     expect(page.locator("[data-alert]")).to_contain_text("6,100")
+    # A warning, and no more than that, whether the page's script or the server made the row.
+    for _ in range(2):
+        expect(page.locator("[data-alert] [data-tone]")).to_have_count(1)
+        expect(page.locator("[data-alert] [data-tone]")).to_have_attribute("data-tone", "warning")
+        expect(link).to_have_attribute("data-tone", "warning")
+        page.reload()
     expect(page.get_by_text("Nothing needs your attention.")).to_be_hidden()
 
     # It ends when the recovery's hold is over, which is too long to wait for.

@@ -77,7 +77,6 @@ class IncidentSerializer(AlertSerializer):
     device = serializers.IntegerField(allow_null=True, help_text="Null: the site's own.")
     site = serializers.IntegerField()
     rule = serializers.IntegerField(allow_null=True)
-    severity = serializers.ChoiceField(Severity.choices)
     peak_value = serializers.FloatField(allow_null=True)
     last_value = serializers.FloatField(allow_null=True)
     last_at = serializers.DateTimeField(allow_null=True)

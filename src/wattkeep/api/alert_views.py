@@ -59,7 +59,6 @@ def incident_row(alert: Alert, now: datetime) -> dict[str, Any]:
         "device": alert.device_id,
         "site": site_id,
         "rule": alert.rule_id,
-        "severity": alert.severity,
         "peak_value": alert.peak_value,
         "last_value": alert.last_value,
         "last_at": iso(alert.last_at),

@@ -96,6 +96,7 @@ def alert_row(alert: Alert) -> dict[str, Any]:
     return {
         "id": alert.pk,
         "alert_type": alert.alert_type,
+        "severity": alert.severity,
         "message": alert.message,
         "value": alert.value,
         "is_resolved": alert.is_resolved,

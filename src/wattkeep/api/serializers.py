@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from wattkeep.api.access import devices_of, sites_of
 from wattkeep.monitoring.devices import LONGEST_OVERLAP, USUAL_OVERLAP, possible_parents
-from wattkeep.monitoring.models import Device, Role
+from wattkeep.monitoring.models import Device, Role, Severity
 
 
 class NumberedField(serializers.PrimaryKeyRelatedField):  # type: ignore[type-arg]
@@ -206,6 +206,7 @@ class AlertSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
     id = serializers.IntegerField()
     alert_type = serializers.CharField()
+    severity = serializers.ChoiceField(Severity.choices)
     message = serializers.CharField()
     value = serializers.FloatField()
     is_resolved = serializers.BooleanField()

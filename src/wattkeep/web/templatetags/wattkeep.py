@@ -13,7 +13,9 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 
 from wattkeep.monitoring.access import sees_all
+from wattkeep.monitoring.models import Severity
 from wattkeep.monitoring.wording import date_text
+from wattkeep.web.alert_wording import TONES
 from wattkeep.web.audit_wording import details_words, thing_words, way_words
 from wattkeep.web.browser_words import browser_words
 from wattkeep.web.wording import STATES, ago_text, number_text
@@ -72,6 +74,18 @@ def current(context: dict[str, Any], *starts: str) -> str:
 def number(value: float | None, decimals: int) -> str:
     """Return a number for people, or a dash for none."""
     return number_text(value, decimals)
+
+
+@register.filter
+def tone(severity: int) -> str:
+    """Return how an incident of one of the API's severities is shown."""
+    return TONES[Severity(severity)]
+
+
+@register.filter
+def worst_tone(alerts: list[dict[str, Any]]) -> str:
+    """Return how a sign for several of the API's incidents is shown; nothing without any."""
+    return tone(max(alert["severity"] for alert in alerts)) if alerts else ""
 
 
 @register.filter
