@@ -55,7 +55,9 @@ export class Bars {
   show(rows, axis, { total, note }) {
     fillTable(this.card.querySelector("tbody"), rows);
     this.card.querySelector("[data-total]").textContent = number(total, 2);
-    this.card.querySelector("[data-note]").textContent = number(note, 2);
+    const noted = this.card.querySelector("[data-note]");
+    noted.textContent = number(note, 2);
+    noted.parentElement.hidden = note === null;
     this.card.querySelector("[data-empty]").hidden = rows.some((row) => row.consumption > 0);
     this.rows = rows;
     this.data.labels = axis;

@@ -1,6 +1,7 @@
 // Today by hour: 23, 24 or 25 bars.
 import { Bars } from "./bars.js";
 import { localDate, localHour, offset } from "./format.js";
+import { finishedDays } from "./weekly.js";
 
 const HOUR_MS = 3600000;
 
@@ -42,7 +43,7 @@ export class Hourly {
     const past = hours.map((row) => Date.parse(row.start));
     const labels = labelHours([...past, ...hoursToCome(hours, data.site_date, this.zone)], this.zone);
     const rows = hours.map((row, i) => ({ label: labels[i], consumption: row.consumption }));
-    const yesterday = data.weekly_consumption.at(-2).consumption;
+    const yesterday = finishedDays(data.weekly_consumption).at(-1)?.consumption ?? null;
     this.bars.show(rows, labels, { total: data.today_consumption, note: yesterday });
   }
 }

@@ -33,6 +33,22 @@ def test_page_is_complete_at_first_paint(as_owner, device, record):
     assert page.count('<th scope="row">') >= 7
 
 
+def test_page_compares_with_days_on_which_something_was_measured(as_owner, device, record):
+    def compared():
+        lines = re.findall(r'<p class="caption[^>]*?( hidden)?>(Yesterday|Average a day) ', page())
+        return [(words, not hidden) for hidden, words in lines]
+
+    def page():
+        return page_of(as_owner, device)
+
+    record(device, energy=10)
+    assert compared() == [("Yesterday", False), ("Average a day", False)]
+
+    record(device, ago_s=86_400, energy=9)
+    record(device, ago_s=86_410, energy=8)
+    assert compared() == [("Yesterday", True), ("Average a day", True)]
+
+
 def test_page_holds_what_the_api_answers(as_owner, device, record):
     record(device)
 

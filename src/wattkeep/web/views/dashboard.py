@@ -99,12 +99,12 @@ def _tile(tile: Tile, payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _totals(payload: dict[str, Any]) -> dict[str, float]:
+def _totals(payload: dict[str, Any]) -> dict[str, float | None]:
     days = [row["consumption"] for row in payload["weekly_consumption"]]
     finished = list(dropwhile(lambda used: not used, days[:-1]))
     return {
         "week_total": sum(days),
-        # Of the finished days, from the first that anything was measured on.
-        "week_average": sum(finished) / len(finished) if finished else 0,
-        "yesterday": days[-2],
+        # Of the finished days, from the first that anything was measured on; a new device has none.
+        "week_average": sum(finished) / len(finished) if finished else None,
+        "yesterday": days[-2] if finished else None,
     }
