@@ -234,6 +234,8 @@ class Installation:
             "WATTKEEP_DEVICE_RATE_PER_S": "0",
             # A full disk is what is wanted here, not its being avoided.
             "WATTKEEP_DISK_RESERVE_MB": "0",
+            # Two set-ups: tasks on the server's threads, and in a process that is killed as well.
+            "WATTKEEP_TICKER": "beside" if "serve" in self._command else "auto",
         }
 
     def kill(self):
