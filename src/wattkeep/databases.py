@@ -25,6 +25,9 @@ IDLE_TIMEOUT_S = 60
 POOL_WAIT_S = 10
 MOST_POOLED = 1000
 LONGEST_TIMEOUT_S = 86_400
+# Such as a connection is given a third time it prepares: reading and planning a statement takes the
+# server longer than carrying out what a page asks.
+PREPARED_AFTER = 2
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ def set_up_postgres(database: dict[str, Any], choices: PostgresChoices) -> None:
     else:
         limits = session_settings(choices.statement_timeout_s, LOCK_TIMEOUT_S, IDLE_TIMEOUT_S)
         options.setdefault("options", limits)
+        # Values travel apart from the statement, or it would be another one each time.
+        options.setdefault("server_side_binding", True)
+        options.setdefault("prepare_threshold", PREPARED_AFTER)
     if choices.pool:
         # Between two requests a connection belongs to the pool, so no thread may keep one.
         database["CONN_MAX_AGE"] = 0
