@@ -1,0 +1,36 @@
+"""How Django's statements go to PostgreSQL: prepared, or with their values written into them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.backends.postgresql.base import ServerBindingCursor
+from psycopg import ClientCursor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# One with more values holds a list of them: it is hardly ever asked again with as many, its plan
+# depends on them, and beyond 65,535 of them PostgreSQL takes none apart from their statement.
+MOST_APART = 50
+
+
+class PreparingCursor(ServerBindingCursor):
+    """A cursor that prepares what a connection is asked again and again.
+
+    Reading and planning a small statement takes PostgreSQL longer than carrying it out.
+    """
+
+    def execute(
+        self,
+        query: Any,
+        params: Sequence[Any] | None = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> PreparingCursor:
+        """Execute a statement; what is prepared, and when, is psycopg's business."""
+        if params is not None and len(params) > MOST_APART:
+            written = ClientCursor(self.connection).mogrify(query, params)
+            return super().execute(written, prepare=False, binary=binary)
+        return super().execute(query, params, prepare=prepare, binary=binary)
