@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from django.db.backends.postgresql.base import ServerBindingCursor
-from psycopg import ClientCursor
+from psycopg import ClientCursor, Cursor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from psycopg.abc import Params
 
 # One with more values holds a list of them: it is hardly ever asked again with as many, its plan
 # depends on them, and beyond 65,535 of them PostgreSQL takes none apart from their statement.
 MOST_APART = 50
 
 
-class PreparingCursor(ServerBindingCursor):
+class PreparingCursor(Cursor[Any]):
     """A cursor that prepares what a connection is asked again and again.
 
     Reading and planning a small statement takes PostgreSQL longer than carrying it out.
@@ -24,11 +23,11 @@ class PreparingCursor(ServerBindingCursor):
     def execute(
         self,
         query: Any,
-        params: Sequence[Any] | None = None,
+        params: Params | None = None,
         *,
         prepare: bool | None = None,
         binary: bool | None = None,
-    ) -> PreparingCursor:
+    ) -> Self:
         """Execute a statement; what is prepared, and when, is psycopg's business."""
         if params is not None and len(params) > MOST_APART:
             written = ClientCursor(self.connection).mogrify(query, params)

@@ -32,7 +32,7 @@ def test_what_is_asked_again_and_again_is_prepared(of_owner, device):
 
     assert found == [[device]] * (PREPARED_AFTER + 2)
     [statement] = prepared()
-    assert statement.endswith('"monitoring_device"."user_id" = $1')
+    assert 'WHERE "monitoring_device"."user_id" = $1' in statement
 
 
 @pytest.mark.parametrize("count", [MOST_APART, 70_000], ids=["some", "more than are taken apart"])

@@ -75,9 +75,7 @@ def _rows(found: Consumption, energies: Sequence[Energy]) -> list[dict[str, Any]
     ]
 
 
-def _energy_rows(
-    edges: Sequence[str | None], energies: Sequence[Energy]
-) -> list[dict[str, Any]]:
+def _energy_rows(edges: Sequence[str | None], energies: Sequence[Energy]) -> list[dict[str, Any]]:
     return [
         {"start": start, "end": end, **energy_row(energy)}
         for (start, end), energy in zip(pairwise(edges), energies, strict=True)

@@ -72,7 +72,7 @@ def consumption(
     return Consumption(edges, used_between(devices, edges), _kinds(devices, edges))
 
 
-def used_between(
+def used_between(  # noqa: PLR0913 - whose and when; the rest is named and seldom said
     devices: Sequence[Device],
     edges: Sequence[datetime],
     *,

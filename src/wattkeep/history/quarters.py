@@ -60,7 +60,8 @@ def sum_quarters(
             pairs = json.dumps(periods, separators=(",", ":"))
             cursor.execute(SQLITE_SUMS, [json.dumps(ids), pairs])
         elif is_one_postgres():
-            cursor.execute(POSTGRES_SUMS, [ids, *(list(side) for side in zip(*periods, strict=True))])
+            begins, untils = [begin for begin, _ in periods], [until for _, until in periods]
+            cursor.execute(POSTGRES_SUMS, [ids, begins, untils])
         else:
             instants = [from_ms(ms) for ms in edges_ms]
             span = instants[0], instants[-1]
