@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from psycopg import ClientCursor, Cursor
+from psycopg.errors import FeatureNotSupported
+from psycopg.pq import TransactionStatus
 
 if TYPE_CHECKING:
     from psycopg.abc import Params
@@ -32,4 +34,12 @@ class PreparingCursor(Cursor[Any]):
         if params is not None and len(params) > MOST_APART:
             written = ClientCursor(self.connection).mogrify(query, params)
             return super().execute(written, prepare=False, binary=binary)
-        return super().execute(query, params, prepare=prepare, binary=binary)
+        try:
+            return super().execute(query, params, prepare=prepare, binary=binary)
+        except FeatureNotSupported:
+            # A column that it returns has got another type since it was prepared. In a transaction
+            # nothing can be tried again; whoever undoes that has everything prepared anew.
+            if self.connection.info.transaction_status != TransactionStatus.IDLE:
+                raise
+            self.connection.execute("DEALLOCATE ALL")
+            return super().execute(query, params, prepare=False, binary=binary)

@@ -1,10 +1,12 @@
 """What goes to PostgreSQL prepared, and what with its values written into it."""
 
+import psycopg
 import pytest
 from django.db import connection
 
-from wattkeep.cursors import MOST_APART
+from wattkeep.cursors import MOST_APART, PreparingCursor
 from wattkeep.databases import PREPARED_AFTER
+from wattkeep.ingest.postgres_choice import connection_parameters
 from wattkeep.monitoring.models import Device
 
 pytestmark = pytest.mark.django_db
@@ -43,3 +45,43 @@ def test_lists_of_values_are_written_into_their_statement(of_owner, device, coun
 
     assert found == [[device]] * (PREPARED_AFTER + 2)
     assert prepared() == []
+
+
+@pytest.fixture
+def own():
+    """Return a connection of the test's own, as pages have them."""
+    parameters = connection_parameters(connection.settings_dict)
+    with psycopg.connect(
+        **parameters,
+        autocommit=True,
+        cursor_factory=PreparingCursor,
+        prepare_threshold=PREPARED_AFTER,
+    ) as made:
+        yield made
+
+
+def change_a_prepared_column(own):
+    """Have what a connection prepared return another type; return the statement."""
+    own.execute("CREATE TEMPORARY TABLE kept AS SELECT 1::integer AS number")
+    asked = "SELECT number FROM kept WHERE number = %s"
+    for _ in range(PREPARED_AFTER + 1):
+        own.execute(asked, [1])
+    # Wrapped, or psycopg would see it and prepare anew; it cannot see what another process does.
+    own.execute("DO $$ BEGIN ALTER TABLE kept ALTER number TYPE bigint; END $$")
+    return asked
+
+
+def test_a_changed_column_is_read_by_what_was_prepared_before(own):
+    asked = change_a_prepared_column(own)
+
+    assert [own.execute(asked, [1]).fetchall() for _ in range(4)] == [[(1,)]] * 4
+
+
+def test_a_changed_column_costs_a_transaction_at_most(own):
+    asked = change_a_prepared_column(own)
+
+    with pytest.raises(psycopg.errors.FeatureNotSupported), own.transaction():
+        own.execute(asked, [1])
+
+    with own.transaction():
+        assert own.execute(asked, [1]).fetchall() == [(1,)]
