@@ -5,6 +5,7 @@ import math
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from wattkeep.cursors import PreparingCursor
 from wattkeep.databases import PostgresChoices, parse_database, set_up_postgres
 
 URL = "postgres://ada:secret@db.example.org:6543/home"
@@ -34,6 +35,13 @@ def test_what_the_address_says_wins():
     assert options["options"] == "-c statement_timeout=1"
 
 
+def test_statements_are_prepared_on_a_connection_that_stays():
+    options = set_up()["OPTIONS"]
+
+    assert options["cursor_factory"] is PreparingCursor
+    assert (options["server_side_binding"], options["prepare_threshold"]) == (True, 2)
+
+
 def test_a_pool_takes_the_connections_from_the_threads():
     database = set_up(pool=8)
 
@@ -46,7 +54,7 @@ def test_behind_pgbouncer_nothing_outlives_a_transaction():
 
     assert database["OPTIONS"]["prepare_threshold"] is None
     assert database["DISABLE_SERVER_SIDE_CURSORS"] is True
-    assert "options" not in database["OPTIONS"]
+    assert not {"options", "cursor_factory", "server_side_binding"} & set(database["OPTIONS"])
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ IDLE_TIMEOUT_S = 60
 POOL_WAIT_S = 10
 MOST_POOLED = 1000
 LONGEST_TIMEOUT_S = 86_400
+# A statement is prepared when a connection is asked for it the third time.
+PREPARED_AFTER = 2
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def set_up_postgres(database: dict[str, Any], choices: PostgresChoices) -> None:
     else:
         limits = session_settings(choices.statement_timeout_s, LOCK_TIMEOUT_S, IDLE_TIMEOUT_S)
         options.setdefault("options", limits)
+        _prepare_statements(options)
     if choices.pool:
         # Between two requests a connection belongs to the pool, so no thread may keep one.
         database["CONN_MAX_AGE"] = 0
@@ -87,6 +90,17 @@ def set_up_postgres(database: dict[str, Any], choices: PostgresChoices) -> None:
             "timeout": POOL_WAIT_S,
             "max_lifetime": 3600,
         }
+
+
+def _prepare_statements(options: dict[str, Any]) -> None:
+    try:
+        from wattkeep.cursors import PreparingCursor
+    except ImportError:
+        # Without psycopg; Django says so where it connects.
+        return
+    options.setdefault("server_side_binding", True)
+    options.setdefault("cursor_factory", PreparingCursor)
+    options.setdefault("prepare_threshold", PREPARED_AFTER)
 
 
 def session_settings(statement_s: float, lock_s: float, idle_s: float) -> str:

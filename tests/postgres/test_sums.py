@@ -45,6 +45,9 @@ def test_sums_of_periods(device, owner, is_one, known_anew):
         for place, numbers in enumerate((range(12), range(12, 28), range(28, 60)))
     }
     assert {key: energy.measured_mwh for key, energy in found.items()} == expected
+    asked = quarters.sum_quarters([device.pk, other.pk], EDGES, unasked=EDGES[2:3])
+    kept = {key: energy for key, energy in asked.items() if key[1] != EDGES[2]}
+    assert kept == {key: energy for key, energy in found.items() if key[1] != EDGES[2]}
     select = (
         "SELECT device_id, start FROM monitoring_energyslot"
         " WHERE device_id = %s AND start < %s ORDER BY start DESC LIMIT 2"

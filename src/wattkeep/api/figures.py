@@ -45,13 +45,14 @@ def site_consumption_body(
     """Return what a site used, sub-meters not counted twice, and each device's part of it."""
     energies = site_totals(devices, found.by_device) or [NOTHING] * (len(found.edges) - 1)
     totals = {device.pk: found.total(device.pk) for device in devices}
+    edges = [iso(edge) for edge in found.edges]
     return {
         "site": site.pk,
         **_period_head(site, by, found),
         "total": energy_row(sum(energies, NOTHING)),
         "rows": _rows(found, energies),
         "devices": [
-            {**_branch_row(branch), "rows": _energy_rows(found, branch.device.pk)}
+            {**_branch_row(branch), "rows": _energy_rows(edges, found.by_device[branch.device.pk])}
             for branch in branches(devices, totals)
         ],
     }
@@ -74,11 +75,10 @@ def _rows(found: Consumption, energies: Sequence[Energy]) -> list[dict[str, Any]
     ]
 
 
-def _energy_rows(found: Consumption, device_id: int) -> list[dict[str, Any]]:
-    edges = [iso(edge) for edge in found.edges]
+def _energy_rows(edges: Sequence[str | None], energies: Sequence[Energy]) -> list[dict[str, Any]]:
     return [
         {"start": start, "end": end, **energy_row(energy)}
-        for (start, end), energy in zip(pairwise(edges), found.by_device[device_id], strict=True)
+        for (start, end), energy in zip(pairwise(edges), energies, strict=True)
     ]
 
 

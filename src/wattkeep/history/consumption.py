@@ -19,7 +19,7 @@ from wattkeep.ledger.each import At, fetch_each, instant_ms
 from wattkeep.monitoring.models import Correction, MeterEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
@@ -72,22 +72,24 @@ def consumption(
     return Consumption(edges, used_between(devices, edges), _kinds(devices, edges))
 
 
-def used_between(
+def used_between(  # noqa: PLR0913 - whose and when; the rest is named and seldom said
     devices: Sequence[Device],
     edges: Sequence[datetime],
     *,
     corrected: bool = True,
     tails: Tails | None = None,
     remembers: bool = True,
+    unasked: Collection[datetime] = (),
 ) -> dict[int, list[Energy]]:
     """Return device id → what was used between neighbouring edges, which are quarter-hours.
 
     `tails` are the devices', where others need them too. What nobody asks for again should not be
-    remembered.
+    remembered. Of periods that begin at one of `unasked` the figure says nothing.
     """
     edges_ms = [to_ms(edge) for edge in edges]
     find_sums = remembered_sums if remembers else sum_quarters
-    stored = find_sums([device.pk for device in devices], edges_ms)
+    ids = [device.pk for device in devices]
+    stored = find_sums(ids, edges_ms, [to_ms(edge) for edge in unasked])
     used = {
         device.pk: [stored.get((device.pk, start_ms), NOTHING) for start_ms in edges_ms[:-1]]
         for device in devices

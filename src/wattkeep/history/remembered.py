@@ -18,18 +18,21 @@ from wattkeep.history.quarters import sum_quarters
 from wattkeep.monitoring.models import LedgerState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     Sums = dict[tuple[int, int], Energy]
 
 KEPT_S = 900
 
 
-def remembered_sums(device_ids: Sequence[int], edges_ms: Sequence[int]) -> Sums:
+def remembered_sums(
+    device_ids: Sequence[int], edges_ms: Sequence[int], unasked: Collection[int] = ()
+) -> Sums:
     """Return what `sum_quarters` does, for most devices without adding anything up."""
     if not settings.REMEMBERS_SUMS or not device_ids:
-        return sum_quarters(device_ids, edges_ms)
-    span = blake2b(repr(list(edges_ms)).encode(), digest_size=12).hexdigest()
+        return sum_quarters(device_ids, edges_ms, unasked)
+    asked = repr((list(edges_ms), sorted(unasked)))
+    span = blake2b(asked.encode(), digest_size=12).hexdigest()
     names = _names(device_ids, span)
     kept = cache.get_many(names.values())
     found: Sums = {}
@@ -38,7 +41,7 @@ def remembered_sums(device_ids: Sequence[int], edges_ms: Sequence[int]) -> Sums:
             found[pk, start_ms] = Energy(measured_mwh, estimated_mwh)
     missing = [pk for pk in device_ids if names.get(pk) not in kept]
     if missing:
-        made = sum_quarters(missing, edges_ms)
+        made = sum_quarters(missing, edges_ms, unasked)
         found.update(made)
         _remember(made, {pk: names[pk] for pk in missing if pk in names}, span)
     return found

@@ -78,7 +78,9 @@ def standings(devices: Sequence[Device], now: datetime, zone: ZoneInfo) -> dict[
     """Return device id → where it stands, in a number of queries that does not grow with them."""
     at = moments(now, zone)
     edges = sorted({at.before, at.before_end, at.month, at.today, at.end})
-    used = used_between(devices, edges) if len(edges) > 1 else {}
+    # What the month before used after that moment is of no interest: weeks of quarter-hours.
+    unasked = {at.before_end} - {at.month}
+    used = used_between(devices, edges, unasked=unasked) if len(edges) > 1 else {}
     begun = _beginnings(devices)
 
     def sum_of(device: Device, start: datetime, end: datetime) -> Energy:

@@ -20,7 +20,14 @@ logger = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 3
 # What Django understands and libpq does not.
 DJANGO_ONLY = frozenset(
-    {"pool", "server_side_binding", "isolation_level", "assume_role", "prepare_threshold"}
+    {
+        "pool",
+        "server_side_binding",
+        "cursor_factory",
+        "isolation_level",
+        "assume_role",
+        "prepare_threshold",
+    }
 )
 IS_DISTRIBUTED = """
     SELECT EXISTS (SELECT FROM pg_dist_partition

@@ -29,9 +29,9 @@ def fetch_each(select: str, wanted: Sequence[tuple[Any, ...]]) -> Iterator[tuple
     """
     for first in range(0, len(wanted), ONE_STATEMENT):
         some = wanted[first : first + ONE_STATEMENT]
-        sql, parameters = (
-            _as_lateral(select, some) if is_one_postgres() else _as_union(select, some)
-        )
+        # One alone is planned once a connection; a list's length PostgreSQL does not know before.
+        is_list = len(some) > 1 and is_one_postgres()
+        sql, parameters = _as_lateral(select, some) if is_list else _as_union(select, some)
         with reading_connection().cursor() as cursor:
             cursor.execute(sql, parameters)
             yield from cursor.fetchall()
