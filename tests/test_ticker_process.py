@@ -82,10 +82,23 @@ def test_it_is_wanted_from_many_devices_on(monkeypatch, owner, device):
     assert are_devices_many()
 
 
-@pytest.mark.parametrize(("choice", "redis"), [("off", ""), ("auto", "redis://127.0.0.1:1")])
+@pytest.mark.parametrize(
+    ("choice", "redis"), [("off", ""), ("on", ""), ("auto", "redis://127.0.0.1:1")]
+)
 def test_there_is_none_where_nobody_or_a_worker_is_to_do_the_tasks(choice, redis, settings):
     settings.TICKER, settings.REDIS_URL = choice, redis
 
-    with ticking_beside() as ticker:
+    with ticking_beside(is_told_to_others=True) as ticker:
         assert ticker is None
         assert not does_all()
+
+
+def test_servers_do_the_tasks_where_memory_cannot_be_shared(settings, monkeypatch):
+    def refuse(*_):
+        raise FileNotFoundError(2, "No such file or directory", "/dev/shm")
+
+    settings.TICKER = "beside"
+    monkeypatch.setattr("multiprocessing.sharedctypes.RawValue", refuse)
+
+    with ticking_beside(is_told_to_others=True) as ticker:
+        assert ticker is None

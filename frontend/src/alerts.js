@@ -22,8 +22,9 @@ export class Alerts {
   take(alert) {
     const others = this.#open.filter(({ id }) => id !== alert.id);
     const open = alert.is_resolved ? others : [alert, ...others];
-    open.sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
-    this.show(open.slice(0, MOST_SHOWN));
+    const age = (a, b) => Date.parse(b.created_at) - Date.parse(a.created_at);
+    open.sort((a, b) => b.severity - a.severity || age(a, b));
+    this.show(open.slice(0, MOST_SHOWN).sort(age));
   }
 
   show(alerts) {

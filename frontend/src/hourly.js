@@ -43,7 +43,7 @@ export class Hourly {
     const past = hours.map((row) => Date.parse(row.start));
     const labels = labelHours([...past, ...hoursToCome(hours, data.site_date, this.zone)], this.zone);
     const rows = hours.map((row, i) => ({ label: labels[i], consumption: row.consumption }));
-    const yesterday = finishedDays(data.weekly_consumption).at(-1)?.consumption ?? null;
+    const yesterday = finishedDays(data).at(-1)?.consumption ?? null;
     this.bars.show(rows, labels, { total: data.today_consumption, note: yesterday });
   }
 }

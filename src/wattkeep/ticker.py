@@ -96,9 +96,9 @@ class Stopping(Protocol):
 class Runner:
     """Runs tasks that are due and that no other process has; what goes wrong is noted and logged.
 
-    Only where readings are served, tasks `breathe` between their steps. Who is called from outside
-    rather than looking all the time gives a task back `lead` before it is due: a call may come a
-    little early.
+    Only where readings are served, or written to the same file, tasks `breathe` between their
+    steps. Who is called from outside rather than looking all the time gives a task back `lead`
+    before it is due: a call may come a little early.
     """
 
     def __init__(

@@ -14,6 +14,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from ctypes import c_bool
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ LOOK_S = 0.5
 COUNT_EVERY_S = 60.0
 # Longer than it takes to end by itself (`ticker.PATIENCE_S`).
 END_S = 12.0
+
+# A terminal and a service manager tell all of their processes; this one ends with the server.
+FOR_THE_SERVER = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 # Forking would hand it this process's database connections and threads.
 _context = multiprocessing.get_context("spawn")
@@ -47,10 +51,13 @@ def does_all() -> bool:
 
 
 class TickerProcess:
-    """Starts the process as soon as it is needed, and anew if it ends by itself."""
+    """Starts the process as soon as it is needed, and anew if it ends by itself.
 
-    def __init__(self, is_needed: Callable[[], bool]) -> None:
-        self.is_running = _context.RawValue(c_bool, False)
+    `is_running` is told whether it runs; others may look at it.
+    """
+
+    def __init__(self, is_needed: Callable[[], bool], is_running: c_bool) -> None:
+        self.is_running = is_running
         self._is_needed = is_needed
         self._is_over = threading.Event()
         self._process: BaseProcess | None = None
@@ -72,7 +79,8 @@ class TickerProcess:
     def stop(self) -> None:
         """End the process after the steps it is at; return when that is done."""
         self._is_over.set()
-        self._thread.join()
+        # It may wait for a database; it is too late for it to start anything.
+        self._thread.join(LOOK_S)
         self._end()
 
     def _look_after(self) -> None:
@@ -82,10 +90,10 @@ class TickerProcess:
             try:
                 self._look()
             except (DatabaseError, OSError) as error:
-                logger.warning("no process for periodic tasks could be started: %s", error)
+                logger.warning("devices cannot be counted: %s", error)
             except Exception:
                 # Whatever it is: while nobody looks, a process that died would be missed.
-                logger.exception("no process for periodic tasks could be started")
+                logger.exception("the process for periodic tasks could not be looked after")
             finally:
                 connection.close()
             if self._is_over.wait(LOOK_S):
@@ -93,7 +101,9 @@ class TickerProcess:
 
     def _look(self) -> None:
         if self._process is not None and not self._process.is_alive():
-            logger.error("the process for periodic tasks ended by itself")
+            logger.error(
+                "the process for periodic tasks ended by itself: %s", self._process.exitcode
+            )
             self._end()
         if self._is_old:
             self._is_old = False
@@ -101,7 +111,7 @@ class TickerProcess:
             self._end()
         if self._process is None and time.monotonic() >= self._count_at_s:
             self._count_at_s = time.monotonic() + COUNT_EVERY_S
-            if self._is_needed():
+            if self._is_needed() and not self._is_over.is_set():
                 self._begin()
 
     def _begin(self) -> None:
@@ -109,7 +119,14 @@ class TickerProcess:
         process = _context.Process(
             target=_work, args=(theirs,), name="wattkeep-ticker", daemon=True
         )
-        process.start()
+        # By itself it would let signals through again.
+        resource_tracker.ensure_running()
+        # Until the process can ignore them.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_SERVER)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self._process, self._lifeline = process, ours
         self.is_running.value = True
@@ -129,14 +146,27 @@ class TickerProcess:
 
 
 @contextmanager
-def ticking_beside() -> Iterator[TickerProcess | None]:
-    """Have the periodic tasks done beside this process, from when on there are many devices."""
+def ticking_beside(*, is_told_to_others: bool) -> Iterator[TickerProcess | None]:
+    """Have the periodic tasks done beside this process, from when on there are many devices.
+
+    Where they are several, `is_told_to_others` makes `is_running` something they can share.
+    """
     from django.conf import settings
 
-    if settings.TICKER == "off" or (settings.TICKER == "auto" and settings.REDIS_URL):
+    if settings.TICKER in {"on", "off"} or (settings.TICKER == "auto" and settings.REDIS_URL):
         yield None
         return
-    ticker = TickerProcess(are_devices_many)
+    is_running = c_bool(False)
+    if is_told_to_others:
+        try:
+            is_running = _context.RawValue(c_bool, False)
+        except OSError as error:
+            logger.warning(
+                "periodic tasks stay in the servers, for lack of memory to share: %s", error
+            )
+            yield None
+            return
+    ticker = TickerProcess(are_devices_many, is_running)
     join(ticker.is_running)
     ticker.start()
     try:
@@ -157,9 +187,9 @@ def are_devices_many() -> bool:
 
 def _work(lifeline: Connection) -> None:
     """Do the periodic tasks until the other end of the line is closed."""
-    # A terminal and a service manager tell all of their processes; this one ends with the server.
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    for number in FOR_THE_SERVER:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_THE_SERVER)
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
     import django

@@ -2,13 +2,13 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from wattkeep.monitoring.models import Alert
+from wattkeep.monitoring.models import Alert, Device
 
 
 def page_of(client, device):
@@ -47,6 +47,21 @@ def test_page_compares_with_days_on_which_something_was_measured(as_owner, devic
     record(device, ago_s=86_400, energy=9)
     record(device, ago_s=86_410, energy=8)
     assert compared() == [("Yesterday", True), ("Average a day", True)]
+
+
+def test_page_compares_with_days_without_anything_once_the_device_was_there(
+    as_owner, device, record
+):
+    record(device)
+    Device.objects.update(created_at=datetime.now(UTC) - timedelta(days=3))
+
+    page = page_of(as_owner, device)
+
+    assert re.findall(r"(Yesterday|Average a day) <span data-note>([^<]+)<", page) == [
+        ("Yesterday", "0.00"),
+        ("Average a day", "0.00"),
+    ]
+    assert '<p class="caption mt-0.5 font-normal" hidden>' not in page
 
 
 def test_page_holds_what_the_api_answers(as_owner, device, record):

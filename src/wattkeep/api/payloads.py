@@ -53,7 +53,9 @@ def dashboard_payload(device: Device, now: datetime) -> dict[str, Any]:
     recent = recent_use(device, now, DAYS_SHOWN, tails)
     today, today_kwh = recent.days[-1]
     today_start = day_start(today, device.site.zone)
-    alerts = device.alerts.filter(is_resolved=False)[:ALERTS_SHOWN]
+    # Five notes must not hide what is urgent.
+    worst = device.alerts.filter(is_resolved=False).order_by("-severity", "-created_at", "-id")
+    alerts = sorted(worst[:ALERTS_SHOWN], key=lambda one: (one.created_at, one.pk), reverse=True)
     return {
         "device": device_row(device, presence),
         **(_values(latest) if latest else dict.fromkeys(VALUES)),

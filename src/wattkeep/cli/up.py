@@ -88,7 +88,7 @@ def run_server(
         serving.check_port(host, port)
         serving.allow_many_connections()
         connections.close_all()
-        with ticking_beside() as ticker:
+        with ticking_beside(is_told_to_others=workers is not None) as ticker:
             if workers is None:
                 serving.serve(host, port, announce)
             else:

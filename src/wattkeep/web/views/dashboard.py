@@ -64,7 +64,7 @@ def live_context(shown: Device, now: datetime) -> dict[str, Any]:
         "now": now,
         "hours": labelled_hours(payload["hourly_consumption"], shown.site.zone),
         "days": labelled_days(payload["weekly_consumption"]),
-        **_totals(payload),
+        **_totals(payload, shown),
         "power": _tile(POWER, payload),
         "tiles": [_tile(tile, payload) for tile in TILES],
     }
@@ -99,12 +99,16 @@ def _tile(tile: Tile, payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _totals(payload: dict[str, Any]) -> dict[str, float | None]:
-    days = [row["consumption"] for row in payload["weekly_consumption"]]
-    finished = list(dropwhile(lambda used: not used, days[:-1]))
+def _totals(payload: dict[str, Any], device: Device) -> dict[str, float | None]:
+    days = payload["weekly_consumption"]
+    made = device.created_at.astimezone(device.site.zone).date().isoformat()
+    # Since the device is there, or since the first that anything was measured on.
+    finished = [
+        day["consumption"]
+        for day in dropwhile(lambda day: not day["consumption"] and day["date"] < made, days[:-1])
+    ]
     return {
-        "week_total": sum(days),
-        # Of the finished days, from the first that anything was measured on; a new device has none.
+        "week_total": sum(day["consumption"] for day in days),
         "week_average": sum(finished) / len(finished) if finished else None,
-        "yesterday": days[-2] if finished else None,
+        "yesterday": finished[-1] if finished else None,
     }
