@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 
 from wattkeep.ingest.work_thread import WorkThread
 
@@ -68,3 +69,24 @@ async def _wait_for(thread, ended):
     done = asyncio.get_running_loop().create_future()
     thread.do(ended.set, lambda _: done.set_result(ended.is_set()))
     return await done
+
+
+def test_what_is_done_is_not_held():
+    class Group:
+        def commit(self):
+            return 1
+
+    async def scenario():
+        group = Group()
+        seen = weakref.ref(group)
+        thread = WorkThread("test")
+        done = asyncio.get_running_loop().create_future()
+        thread.do(group.commit, done.set_result)
+        await done
+        del group
+        async with asyncio.timeout(60):
+            while seen() is not None:
+                await asyncio.sleep(0.01)
+        thread.end()
+
+    asyncio.run(scenario())
