@@ -77,16 +77,15 @@ def test_what_is_done_is_not_held():
             return 1
 
     async def scenario():
-        group = Group()
-        seen = weakref.ref(group)
+        group, gone = Group(), threading.Event()
+        weakref.finalize(group, gone.set)
         thread = WorkThread("test")
         done = asyncio.get_running_loop().create_future()
         thread.do(group.commit, done.set_result)
         await done
         del group
-        async with asyncio.timeout(60):
-            while seen() is not None:
-                await asyncio.sleep(0.01)
+        is_gone = await asyncio.to_thread(gone.wait, 60)
         thread.end()
+        return is_gone
 
-    asyncio.run(scenario())
+    assert asyncio.run(scenario())
