@@ -43,7 +43,7 @@ _ROW = "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 _STATEMENTS = {
     b"wattkeep_readings": f"{_READINGS} {_ROWS}",
     b"wattkeep_readings_contacts": f"{_CONTACTS.format('unnest($9, $10)')} {_READINGS} {_ROWS}",
-    # A quiet installation's commits: without lists a seventh less work for either side.
+    # A quiet installation's commits: without lists a seventh less work there, a quarter less here.
     b"wattkeep_reading": f"{_READINGS} {_ROW}",
     b"wattkeep_reading_contact": f"{_CONTACTS.format('(VALUES ($9, $10))')} {_READINGS} {_ROW}",
 }
