@@ -23,6 +23,14 @@ def leave_out_unused() -> None:
     sys.modules.setdefault(UNUSED, None)  # type: ignore[arg-type]  # so an import of it fails
 
 
+def limit_arenas() -> None:
+    """Have all threads share few arenas of memory.
+
+    To be called before the first thread: arenas that exist are kept, and used.
+    """
+    _mallopt(M_ARENA_MAX, ARENAS)
+
+
 def keep_memory_small() -> None:
     """Keep what start-up made out of the collector, which runs less often; give memory back.
 
@@ -32,9 +40,19 @@ def keep_memory_small() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    limit_arenas()
+    _mallopt(M_TRIM_THRESHOLD, TRIM_FROM_BYTES)
+    _mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
+    give_back()
+
+
+def give_back() -> None:
+    """Give free memory back to the system, also from between what is in use; takes some ms."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _mallopt(option: int, value: int) -> None:
     # Only where the C library knows it.
     with suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_ARENA_MAX, ARENAS)
-        mallopt(M_TRIM_THRESHOLD, TRIM_FROM_BYTES)
-        mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
+        ctypes.CDLL(None).mallopt(option, value)

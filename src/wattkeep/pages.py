@@ -12,13 +12,14 @@ import django
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 
-from wattkeep.memory import leave_out_unused
+from wattkeep.memory import leave_out_unused, limit_arenas
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
 leave_out_unused()
+limit_arenas()
 django.setup(set_prefix=False)
 
 # More than any page, and any file that comes with one; exports are larger.

@@ -394,6 +394,38 @@ def test_readings_and_contacts_of_many_devices_go_together(database):
     assert database.boots() == [(n, "", 0, "", T + n) for n in range(50)]
 
 
+@pytest.mark.parametrize("heard", [[], [1], [1, 2]], ids=["none heard", "its own", "two heard"])
+def test_one_reading_goes_with_the_contacts_there_are(database, heard):
+    database.store._clock = lambda: T / 1000  # what comes late goes another way
+    database.store.commit([stamped(reading(T - 1))], [])
+
+    stored = database.store.commit([stamped(reading())], [(one, T + one) for one in heard])
+    again = database.store.commit([told(reading())], [(one, T + 9) for one in heard])
+
+    assert stored == [Stored([reading()], 0, T)]
+    assert again[0].duplicates == 1
+    assert database.readings() == rows(reading(T - 1), reading())
+    assert database.boots() == [(one, "", 0, "", T + 9) for one in heard]
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize("count", [1, 3])
+def test_plain_readings_need_nothing_prepared(database, count):
+    """Behind PgBouncer the next statement may be on another connection."""
+    store = database.store
+    store._is_bounced = True
+    store._clock = lambda: T / 1000
+    store.commit([stamped(reading(T - 1))], [])
+    many = [reading(T + number) for number in range(count)]
+
+    stored = store.commit([stamped(*many)], [(1, T)])
+
+    assert stored == [Stored(many, 0, many[-1].timestamp_ms)]
+    assert database.readings() == rows(reading(T - 1), *many)
+    assert database.boots() == [(1, "", 0, "", T)]
+    assert store._db.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+
+
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 def test_a_server_that_stays_away_is_unavailable_and_comes_back(database, postgres_tables):
     store = database.store

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 
 from wattkeep.ingest.work_thread import WorkThread
 
@@ -68,3 +69,23 @@ async def _wait_for(thread, ended):
     done = asyncio.get_running_loop().create_future()
     thread.do(ended.set, lambda _: done.set_result(ended.is_set()))
     return await done
+
+
+def test_what_is_done_is_not_held():
+    class Group:
+        def commit(self):
+            return 1
+
+    async def scenario():
+        group, gone = Group(), threading.Event()
+        weakref.finalize(group, gone.set)
+        thread = WorkThread("test")
+        done = asyncio.get_running_loop().create_future()
+        thread.do(group.commit, done.set_result)
+        await done
+        del group
+        is_gone = await asyncio.to_thread(gone.wait, 60)
+        thread.end()
+        return is_gone
+
+    assert asyncio.run(scenario())

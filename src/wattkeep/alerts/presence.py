@@ -28,6 +28,8 @@ from wattkeep.monitoring.models import (
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
     from wattkeep.monitoring.models import Site
 
 # A site is gone when all of it missed two reports and the next is due: within three intervals.
@@ -41,6 +43,8 @@ FEWEST_OF_A_SITE = 2
 TALKED_ON = 1.5
 # What people closed is not opened again for so long, unless it was over in between.
 BY_HAND_FOR = timedelta(days=30)
+# What a look needs to know of each device; the rest is read of those whose incident opens.
+OF_A_DEVICE = ("name", "user_id", "site_id", "interval_s")
 # `last_value` of an incident of silence.
 GONE, BACK = 1.0, 0.0
 
@@ -119,7 +123,7 @@ def _known(now: datetime) -> tuple[dict[Key, Alert], dict[Key, datetime]]:
 
 def hear(now: datetime) -> list[Heard]:
     """Return every active device that was ever heard; the same few queries however many."""
-    devices = list(Device.objects.filter(is_active=True).select_related("site"))
+    devices = list(Device.objects.filter(is_active=True).only(*OF_A_DEVICE))
     ids = [device.pk for device in devices]
     read = newest_instants(ids, now)
     boots = DeviceBoot.objects.filter(device_id__in=ids).values_list("device_id")
@@ -268,10 +272,9 @@ def _is_over(alert: Alert, rule: AlertRule, look: Look, heard: datetime, *, is_g
     Since when it is back is kept in the row, so any process may go on with it.
     """
     was_gone = alert.last_value == GONE
-    row = Alert.objects.filter(pk=alert.pk, is_resolved=False)
     if is_gone:
         if not was_gone:
-            row.update(
+            _still_open(alert).update(
                 last_value=GONE,
                 last_at=look.now,
                 relapses=F("relapses") + 1,
@@ -280,10 +283,14 @@ def _is_over(alert: Alert, rule: AlertRule, look: Look, heard: datetime, *, is_g
             )
         return False
     if was_gone:
-        row.update(last_value=BACK, last_at=look.now)
+        _still_open(alert).update(last_value=BACK, last_at=look.now)
         alert.last_value, alert.last_at = BACK, look.now
     back = alert.last_at or look.now
     return heard - back >= timedelta(seconds=_hold_s(rule, alert.relapses))
+
+
+def _still_open(alert: Alert) -> QuerySet[Alert]:
+    return Alert.objects.filter(pk=alert.pk, is_resolved=False)
 
 
 def _hold_s(rule: AlertRule, relapses: int) -> int:

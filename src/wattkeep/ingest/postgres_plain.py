@@ -28,25 +28,30 @@ COLUMNS = "device_id, timestamp, voltage, current, power, energy, frequency, pow
 # Microseconds count from here in PostgreSQL's binary form.
 EPOCH_MS = to_ms(datetime(2000, 1, 1, tzinfo=UTC))
 
-_READINGS = f"""
-    INSERT INTO monitoring_energyreading ({COLUMNS})
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
-"""  # noqa: S608 - constants only
+_READINGS = f"INSERT INTO monitoring_energyreading ({COLUMNS})"
 _CONTACTS = """
-    INSERT INTO monitoring_deviceboot
-        (device_id, boot, last_seq, ahead, first_seen, last_seen, firmware)
-    SELECT d, '', 0, '', t, t, '' FROM unnest($9, $10) AS c(d, t) ORDER BY d
-    ON CONFLICT (device_id, boot) DO UPDATE
-    SET last_seen = greatest(monitoring_deviceboot.last_seen, excluded.last_seen)
+    WITH heard AS (
+        INSERT INTO monitoring_deviceboot
+            (device_id, boot, last_seq, ahead, first_seen, last_seen, firmware)
+        SELECT d, '', 0, '', t, t, '' FROM {} AS c(d, t) ORDER BY d
+        ON CONFLICT (device_id, boot) DO UPDATE
+        SET last_seen = greatest(monitoring_deviceboot.last_seen, excluded.last_seen)
+    )
 """
+_ROWS = "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
+_ROW = "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 _STATEMENTS = {
-    b"wattkeep_readings": _READINGS,
-    b"wattkeep_readings_contacts": f"WITH heard AS ({_CONTACTS}) {_READINGS}",
+    b"wattkeep_readings": f"{_READINGS} {_ROWS}",
+    b"wattkeep_readings_contacts": f"{_CONTACTS.format('unnest($9, $10)')} {_READINGS} {_ROWS}",
+    # A quiet installation's commits: without lists a seventh less work there, a quarter less here.
+    b"wattkeep_reading": f"{_READINGS} {_ROW}",
+    b"wattkeep_reading_contact": f"{_CONTACTS.format('(VALUES ($9, $10))')} {_READINGS} {_ROW}",
 }
 _INT8, _TIMESTAMPTZ, _FLOAT8 = 20, 1184, 701
 _ARRAY_OF = {_INT8: 1016, _TIMESTAMPTZ: 1185, _FLOAT8: 1022}
 _READING_TYPES = (_INT8, _TIMESTAMPTZ, *([_FLOAT8] * 6))
 _CONTACT_TYPES = (_INT8, _TIMESTAMPTZ)
+_INT8_FORM, _FLOAT8_FORM = struct.Struct("!q"), struct.Struct("!d")
 
 
 def prepare_plain(connection: PGconn) -> None:
@@ -57,8 +62,8 @@ def prepare_plain(connection: PGconn) -> None:
 
 def _types(name: bytes) -> list[int]:
     """Return the types of a statement's parameters."""
-    types = _READING_TYPES + (_CONTACT_TYPES if b"contacts" in name else ())
-    return [_ARRAY_OF[one] for one in types]
+    types = list(_READING_TYPES + (_CONTACT_TYPES if b"contact" in name else ()))
+    return [_ARRAY_OF[one] for one in types] if b"readings" in name else types
 
 
 def insert_plain(
@@ -75,11 +80,7 @@ def insert_plain(
     Raises:
         psycopg.Error: the same as from a cursor.
     """
-    name = b"wattkeep_readings"
-    parameters = _arrays(readings, _READING_TYPES)
-    if contacts:
-        name = b"wattkeep_readings_contacts"
-        parameters += _arrays(contacts, _CONTACT_TYPES)
+    name, parameters = _parameters(readings, contacts)
     formats = [pq.Format.BINARY] * len(parameters)
 
     def run() -> PGresult:
@@ -97,6 +98,30 @@ def insert_plain(
     except errors.UniqueViolation:
         return False
     return True
+
+
+def _parameters(
+    readings: Sequence[Reading], contacts: Sequence[tuple[int, int]]
+) -> tuple[bytes, list[bytes]]:
+    """Return which statement stores these, and with which parameters."""
+    if len(readings) == 1 and len(contacts) <= 1:
+        if not contacts:
+            return b"wattkeep_reading", _values(readings[0])
+        return b"wattkeep_reading_contact", _values(readings[0]) + _values(contacts[0])
+    arrays = _arrays(readings, _READING_TYPES)
+    if not contacts:
+        return b"wattkeep_readings", arrays
+    return b"wattkeep_readings_contacts", arrays + _arrays(contacts, _CONTACT_TYPES)
+
+
+def _values(row: tuple[Any, ...]) -> list[bytes]:
+    """Return a row, the second column of which is epoch milliseconds, as binary values."""
+    device_id, at_ms, *measured = row
+    return [
+        _INT8_FORM.pack(device_id),
+        _INT8_FORM.pack((at_ms - EPOCH_MS) * 1000),
+        *[_FLOAT8_FORM.pack(value) for value in measured],
+    ]
 
 
 def _arrays(rows: Sequence[tuple[Any, ...]], types: tuple[int, ...]) -> list[bytes]:

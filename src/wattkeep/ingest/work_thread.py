@@ -49,3 +49,5 @@ class WorkThread:
     def _run(self) -> None:
         while (work := self._waiting.get()) is not None:
             work()
+            # Else it would be held until there is more, with all the readings it was about.
+            del work
