@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
 from wattkeep.ledger.leases import (
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# How often a process looks whether a task is due; one that is due more often is asked for then.
+# How often a process looks whether a task is due: three times from one time to the next, within
+# these; one that is due more often is asked for then.
 LOOK_EVERY = timedelta(seconds=5)
+LOOK_SELDOM = timedelta(minutes=1)
 # Between two steps of a task the event loop and its readings come first: a task that does not take
 # longer than it may works a fifth of the time.
 BREATH_S = 0.002
@@ -232,7 +234,7 @@ class Ticker(Runner):
                 logger.warning("%s is busy; left alone", thread.name)
 
     def _tick(self, task: Task) -> None:
-        pause_s = min(task.every, LOOK_EVERY).total_seconds()
+        pause = min(task.every, max(LOOK_EVERY, min(task.every / 3, LOOK_SELDOM)))
         is_away = False
         while not self._is_over.is_set():
             try:
@@ -246,6 +248,11 @@ class Ticker(Runner):
             except Exception:
                 logger.exception("%s could not be run", task.name)
             finally:
-                # None is kept over the pause: servers restart, and connections are few.
-                connection.close()
-            self._is_over.wait(pause_s)
+                # Connections are few, but a new one every few seconds costs PostgreSQL, which
+                # starts a process for each, more than what is asked.
+                if connection.vendor == "sqlite" or pause > LOOK_EVERY or is_away:
+                    connection.close()
+                # A pool gets its own back, and the next look finds out whether it still works.
+                close_old_connections()
+            self._is_over.wait(pause.total_seconds())
+        connection.close()

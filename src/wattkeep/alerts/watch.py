@@ -27,7 +27,7 @@ RECALL_EVERY_S = 5.0
 CLOSED_WITHIN_S = 5.0
 # Readings that wait to be judged; beyond that the oldest are let go. Those that come later lead
 # back to them: what opens an incident is judged by what is stored.
-MOST_WAITING = 200_000
+MOST_WAITING = 50_000
 # Devices not heard of since the start are read up in groups: so long it waits for more of them.
 GATHERED_FOR_S = 0.2
 

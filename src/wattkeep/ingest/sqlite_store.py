@@ -168,7 +168,7 @@ class SqliteStore(Store):
             # From here on `_begin` waits; whoever has begun to write is in nobody's way.
             db.execute("PRAGMA busy_timeout=0")
             db.execute("PRAGMA synchronous=FULL")
-            db.execute("PRAGMA cache_size=-16000")
+            db.execute("PRAGMA cache_size=-8000")
             self._connection = db
         return self._connection
 
