@@ -28,13 +28,14 @@ WARM_UP_S = 1.0
 TRACED_S = 2.0
 TRICKLE_PER_S = 100
 TRICKLE_WARM_UP_S = 2.0
+TRICKLE_S = 30.0
 # How long a database may take to show what it has: VictoriaMetrics' index lags by seconds.
 COUNT_S = 20.0
 # What the loads left behind is done when this share of a core, or less, was used for so long; the
-# ledger looks every 30 s.
-IDLE = 0.1
+# ledger looks every 30 s, so a trickle that is measured lasts as long.
+IDLE = 0.05
 QUIET_S = 31.0
-SETTLE_S = 120.0
+SETTLE_S = 240.0
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Bench:
         self._settle()
         sender.trickle(TRICKLE_PER_S, TRICKLE_WARM_UP_S)
         before = cpu_s(self.contestant.pids())
-        kept = sender.trickle(TRICKLE_PER_S, self.seconds)
+        kept = sender.trickle(TRICKLE_PER_S, max(self.seconds, TRICKLE_S))
         used = (cpu_s(self.contestant.pids()) - before) / kept * 1000
         print(f"  at {TRICKLE_PER_S}/s: {used:.2f} CPU-s per 1,000 readings ({kept} sent)")
         return used

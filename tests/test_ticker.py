@@ -194,7 +194,8 @@ def test_a_task_that_hangs_stops_no_other_and_a_stop_ends_between_steps(monkeypa
 
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_away_is_waited_for(monkeypatch, caplog):
-    monkeypatch.setattr("wattkeep.ticker.LOOK_EVERY", timedelta(milliseconds=10))
+    for pause in ("LOOK_EVERY", "LOOK_SELDOM"):
+        monkeypatch.setattr(f"wattkeep.ticker.{pause}", timedelta(milliseconds=10))
     ran = threading.Event()
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE monitoring_lease RENAME TO away")

@@ -156,6 +156,7 @@ class Installation:
         self._log = log
         self.port = 0
         self._command = command
+        self._is_ticked_beside = "serve" in command and not database.environment
         self._process = None
         self._groups = []
 
@@ -234,8 +235,8 @@ class Installation:
             "WATTKEEP_DEVICE_RATE_PER_S": "0",
             # A full disk is what is wanted here, not its being avoided.
             "WATTKEEP_DISK_RESERVE_MB": "0",
-            # Two set-ups: tasks on the server's threads, and in a process that is killed as well.
-            "WATTKEEP_TICKER": "beside" if "serve" in self._command else "auto",
+            # Both ways: tasks on the servers' threads, and in a process that is killed as well.
+            "WATTKEEP_TICKER": "beside" if self._is_ticked_beside else "auto",
         }
 
     def kill(self):
