@@ -40,7 +40,6 @@ def keep_memory_small() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    limit_arenas()
     _mallopt(M_TRIM_THRESHOLD, TRIM_FROM_BYTES)
     _mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
     give_back()

@@ -194,9 +194,10 @@ def _work(lifeline: Connection) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wattkeep.settings")
     import django
 
-    from wattkeep.memory import keep_memory_small, leave_out_unused
+    from wattkeep.memory import keep_memory_small, leave_out_unused, limit_arenas
 
     leave_out_unused()
+    limit_arenas()
     django.setup(set_prefix=False)
 
     # isort: split
