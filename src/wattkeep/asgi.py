@@ -24,6 +24,7 @@ from wattkeep.api.live import LiveSocket, Lookout
 from wattkeep.arrival import arrived
 from wattkeep.bodies import Bodies
 from wattkeep.crowds import Crowds, usual_most
+from wattkeep.domain.readings import Run
 from wattkeep.exchange import Exchange
 from wattkeep.ingest.batches import Refused
 from wattkeep.ingest.counts import IngestCounts
@@ -134,7 +135,7 @@ class Application:
         }
 
     def _after_commit(self, readings: Sequence[Reading]) -> None:
-        self._fanout.publish(readings)
+        self._fanout.publish([readings.newest] if isinstance(readings, Run) else readings)
         self._watch.judge_later(readings)
 
     def _is_alone(self) -> bool:

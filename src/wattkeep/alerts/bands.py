@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from operator import lt, sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from wattkeep.alerts.rules import Metric
 from wattkeep.domain.counter import MOST_JITTER_WH, MS_PER_HOUR, OVER_RANGE, SLACK_WH
 from wattkeep.domain.incidents import Phase
+from wattkeep.domain.readings import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -113,14 +115,16 @@ def _calm_side(rule: ReadingRule, state: State) -> Side | None:
     return Side(limits.threshold, state.since_ms + limits.hold_ms, is_under=not limits.is_above)
 
 
-def last_calm(run: Sequence[Reading], band: Band, newest: Newest) -> Newest | None:
-    """Return the last reading of a run if all are newer than `newest` and inside the band."""
-    if run[-1].timestamp_ms >= band.until_ms:
+def last_calm(readings: Sequence[Reading], band: Band, newest: Newest) -> Newest | None:
+    """Return the last of a device's readings if all are newer than `newest` and in the band."""
+    if readings[-1].timestamp_ms >= band.until_ms:
         return None
+    if isinstance(readings, Run):
+        return _last_calm_of_run(readings, band, newest)
     (until_ms, p_low, p_high, v_low, v_high, c_low, c_high, f_low, f_high,
      factor_low, factor_high, load_w, most_rise) = band  # fmt: skip
     before_ms, before_kwh = newest
-    for _, at_ms, voltage, current, power, energy, hertz, factor in run:
+    for _, at_ms, voltage, current, power, energy, hertz, factor in readings:
         # A value that is no number is on neither side and ends the calm.
         if not (
             before_ms < at_ms < until_ms
@@ -134,6 +138,33 @@ def last_calm(run: Sequence[Reading], band: Band, newest: Newest) -> Newest | No
             return None
         before_ms, before_kwh = at_ms, energy
     return Newest(before_ms, before_kwh)
+
+
+def _last_calm_of_run(run: Run, band: Band, newest: Newest) -> Newest | None:
+    """As `last_calm`, a column at a time: all of them are numbers."""
+    voltages, currents, powers, energies, hertz, factors = run.measured
+    instants = [newest.at_ms, *run.instants]
+    rises_kwh = list(map(sub, energies, [newest.energy_kwh, *energies]))
+    is_calm = (
+        all(map(lt, instants, run.instants))
+        and _are_between(powers, band.power_low, band.power_high)
+        and _are_between(voltages, band.voltage_low, band.voltage_high)
+        and _are_between(currents, band.current_low, band.current_high)
+        and _are_between(hertz, band.hertz_low, band.hertz_high)
+        and _are_between(rises_kwh, -JITTER_KWH, band.most_rise_kwh)
+        and (
+            _are_between(factors, band.factor_low, band.factor_high)
+            or all(
+                power < band.load_w or band.factor_low <= factor <= band.factor_high
+                for power, factor in zip(powers, factors, strict=True)
+            )
+        )
+    )
+    return Newest(run.instants[-1], energies[-1]) if is_calm else None
+
+
+def _are_between(values: Sequence[float], low: float, high: float) -> bool:
+    return (low == -INF or low <= min(values)) and (high == INF or max(values) <= high)
 
 
 def _most_rise_kwh(watched: WatchedDevice) -> float:

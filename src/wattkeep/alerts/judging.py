@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from wattkeep.domain.counter import AGREEING_SAMPLES
 from wattkeep.domain.counter_falls import FallingCounter
 from wattkeep.domain.incidents import NEVER_MS, Change, Phase, State, step
 from wattkeep.domain.instants import from_ms
+from wattkeep.domain.readings import Reading, fields_of, in_order, instants_of
 from wattkeep.ledger.lookups import Before, newest_before
 from wattkeep.ledger.readings import END_OF_TIME_MS
 from wattkeep.monitoring.models import Alert, KeyChange, RuleChange
@@ -27,12 +29,12 @@ if TYPE_CHECKING:
     from wattkeep.alerts.bands import Band
     from wattkeep.alerts.rules import ReadingRule, WatchedDevice
     from wattkeep.domain.counter_falls import Fall
-    from wattkeep.domain.readings import Reading
 
 logger = logging.getLogger(__name__)
 
 _instant = attrgetter("timestamp_ms")
 FOLLOW_EVERY_S = 10.0
+ENERGY = Reading._fields.index("energy")
 # A counter that falls all the time is not looked up each time.
 FALLS_EVERY_S = 60.0
 
@@ -103,15 +105,14 @@ class Judge:
             return
         if noted is not None and noted.at_ms > self._newest[device_id].at_ms:
             self._skip_to(watched, noted)
-        readings = sorted(readings, key=_instant)
-        newest_ms = self._newest[device_id].at_ms
-        late = [one for one in readings if one.timestamp_ms <= newest_ms]
-        fresh = readings[len(late) :]
-        columns = tuple(zip(*fresh, strict=True))
+        readings = in_order(readings)
+        first = bisect_right(instants_of(readings), self._newest[device_id].at_ms)
+        late, fresh = readings[:first], readings[first:]
+        fields, late_fields = (fields_of(some) if some else () for some in (fresh, late))
         for rule in watched.rules:
             if fresh:
-                self._judge_rule(watched, rule, fresh, columns)
-            if late:
+                self._judge_rule(watched, rule, fresh, fields)
+            if late and rule.may_break(late_fields):
                 self._judge_late(watched, rule, late)
         if fresh:
             self._judge_counter(watched, fresh)
@@ -196,7 +197,7 @@ class Judge:
         stored = newest_before([*ever.values(), *before.values()])
         for pk, first in firsts.items():
             newest = stored.get(ever[pk])
-            if newest is not None and newest[0] > max(map(_instant, waiting[pk])):
+            if newest is not None and newest[0] > max(instants_of(waiting[pk])):
                 self._newest[pk] = Newest(*newest)
                 continue
             self._newest[pk] = Newest(NEVER_MS, 0.0)
@@ -220,12 +221,12 @@ class Judge:
         watched: WatchedDevice,
         rule: ReadingRule,
         readings: Sequence[Reading],
-        columns: Sequence[Sequence[float]],
+        fields: Sequence[Sequence[float]],
     ) -> None:
         key = (rule.row.pk, watched.device.pk)
         state = self._states.get(key, State())
         last_ms = readings[-1].timestamp_ms
-        if state.phase is not Phase.CALM or rule.may_break(columns):
+        if state.phase is not Phase.CALM or rule.may_break(fields):
             if rule.is_slow and not state.is_open and last_ms < rule.earliest_ms(state):
                 # It cannot open before the last of them, and that one leads back to its beginning.
                 readings = readings[-1:]
@@ -377,7 +378,7 @@ class Judge:
 
 def _telling(readings: Sequence[Reading]) -> Sequence[Reading]:
     """Return those that tell what a counter did: of a steady rise, the ends."""
-    counters = [one.energy for one in readings]
+    counters = list(fields_of(readings)[ENERGY])
     if len(counters) <= AGREEING_SAMPLES or counters != sorted(counters):
         return readings
     return [*readings[:AGREEING_SAMPLES], readings[-1]]

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from wattkeep.domain.incidents import Limits, Phase
 from wattkeep.domain.presence import MISSED_REPORTS, MOST_QUIET_S
-from wattkeep.domain.readings import Reading
+from wattkeep.domain.readings import Reading, instants_of
 from wattkeep.monitoring.access import devices_for, sites_for
 from wattkeep.monitoring.models import AlertRule, Device, Role
 
@@ -64,12 +64,12 @@ class ReadingRule:
         """Tell whether nobody else can have stored a reading between two that are judged."""
         return not self.is_slow and at_ms - before_ms <= SEAMLESS * self.interval_ms
 
-    def may_break(self, columns: Sequence[Sequence[float]]) -> bool:
+    def may_break(self, fields: Sequence[Sequence[float]]) -> bool:
         """Tell quickly that none of many readings breaks it; True where one may.
 
-        `columns` has a reading's fields, each of all readings.
+        `fields` has a reading's fields, each of all readings.
         """
-        values = columns[POSITIONS[self.row.metric]]
+        values = fields[POSITIONS[self.row.metric]]
         if self.row.metric == Metric.FREQUENCY_OFF:
             lowest, highest = min(values), max(values)
             # Only between two frequencies on the same side is nothing further off than both.
@@ -87,7 +87,7 @@ class ReadingRule:
         To open it has to be broken for the whole of its hold. So the first reading that could open
         it is looked at, then those before it, back to one that does not break it; from there on.
         """
-        instants = [one.timestamp_ms for one in readings]
+        instants = instants_of(readings)
         begin = 0
         since_ms = state.since_ms if state.phase is Phase.RISING else instants[0]
         while True:

@@ -14,6 +14,7 @@ from django.db import close_old_connections, connection
 
 from wattkeep.alerts.bands import last_calm
 from wattkeep.alerts.judging import Judge
+from wattkeep.domain.readings import Run, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,7 +60,7 @@ class Watch:
         self._judge = Judge(now_ms, clock_s)
         self._bands: dict[int, Band] = {}
         self._newest: dict[int, Newest] = {}
-        self._waiting: dict[int, list[Reading]] = {}
+        self._waiting: dict[int, list[Sequence[Reading]]] = {}
         self._waiting_count = 0
         self._is_judging = False
         self._is_over = False
@@ -71,8 +72,7 @@ class Watch:
         """Let calm readings pass and queue the others; return at once."""
         is_due = self._clock_s() >= self._recall_at_s
         with self._lock:
-            for device_id, run in groupby(readings, itemgetter(0)):
-                self._take(device_id, list(run))
+            self._take_all(readings)
             if not (self._waiting or is_due) or self._is_judging:
                 return
             self._is_judging = True
@@ -81,8 +81,7 @@ class Watch:
     def judge_now(self, readings: Sequence[Reading]) -> None:
         """Judge readings here and now, as `judge_later` has the thread do it."""
         with self._lock:
-            for device_id, run in groupby(readings, itemgetter(0)):
-                self._take(device_id, list(run))
+            self._take_all(readings)
         self._work()
 
     @property
@@ -104,18 +103,25 @@ class Watch:
             logger.warning("readings of %d devices wait to be judged; left", len(self._waiting))
         self._thread.shutdown(wait=True)
 
-    def _take(self, device_id: int, run: Sequence[Reading]) -> None:
+    def _take_all(self, readings: Sequence[Reading]) -> None:
+        if isinstance(readings, Run):
+            self._take(readings.device_id, readings)
+            return
+        for device_id, some in groupby(readings, itemgetter(0)):
+            self._take(device_id, list(some))
+
+    def _take(self, device_id: int, readings: Sequence[Reading]) -> None:
         band = self._bands.get(device_id)
         if band is not None:
-            newest = last_calm(run, band, self._newest[device_id])
+            newest = last_calm(readings, band, self._newest[device_id])
             if newest is not None:
                 self._newest[device_id] = newest
                 return
             del self._bands[device_id]
-        self._waiting.setdefault(device_id, []).extend(run)
-        self._waiting_count += len(run)
+        self._waiting.setdefault(device_id, []).append(readings)
+        self._waiting_count += len(readings)
         while self._waiting_count > MOST_WAITING and len(self._waiting) > 1:
-            self._waiting_count -= len(self._waiting.pop(next(iter(self._waiting))))
+            self._waiting_count -= sum(map(len, self._waiting.pop(next(iter(self._waiting)))))
 
     def _judge_waiting(self) -> None:
         close_old_connections()
@@ -130,10 +136,11 @@ class Watch:
             if self._clock_s() >= self._recall_at_s:
                 self._recall()
             with self._lock:
-                waiting, self._waiting, self._waiting_count = self._waiting, {}, 0
-                self._is_judging = bool(waiting)
-            if not waiting:
+                parts, self._waiting, self._waiting_count = self._waiting, {}, 0
+                self._is_judging = bool(parts)
+            if not parts:
                 return
+            waiting = {device_id: joined(some) for device_id, some in parts.items()}
             self._learn(waiting)
             for device_id, readings in waiting.items():
                 if self._is_over:
@@ -147,7 +154,7 @@ class Watch:
             logger.exception("rules and incidents could not be read; tried again in a moment")
             connection.close()
 
-    def _judge_device(self, device_id: int, readings: list[Reading]) -> None:
+    def _judge_device(self, device_id: int, readings: Sequence[Reading]) -> None:
         try:
             self._judge.judge(device_id, readings, self._newest.get(device_id))
             calm = self._judge.calm_of(device_id)

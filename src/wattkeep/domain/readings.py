@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from functools import partial
+from itertools import chain, repeat
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 from wattkeep.domain.instants import to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EARLIEST_MS = to_ms(datetime(2020, 1, 1, tzinfo=UTC))
 MOST_AHEAD_MS = 60_000
@@ -27,6 +34,86 @@ class Reading(NamedTuple):
     energy: float
     frequency: float
     power_factor: float
+
+
+# A named tuple's own call takes twice as long.
+_make_reading = partial(tuple.__new__, Reading)
+_instant = attrgetter("timestamp_ms")
+
+
+class Run(Sequence[Reading]):
+    """Many readings of one device, kept as columns: half the work of as many rows.
+
+    `instants` are epoch milliseconds, `measured` the fields that follow in a reading, all of one
+    length. Nobody changes them.
+    """
+
+    __slots__ = ("device_id", "instants", "measured")
+
+    def __init__(
+        self, device_id: int, instants: list[int], measured: Sequence[list[float]]
+    ) -> None:
+        self.device_id = device_id
+        self.instants = instants
+        self.measured = measured
+
+    def __len__(self) -> int:
+        return len(self.instants)
+
+    def __iter__(self) -> Iterator[Reading]:
+        return map(_make_reading, self.rows())
+
+    @overload
+    def __getitem__(self, index: int) -> Reading: ...
+    @overload
+    def __getitem__(self, index: slice) -> Run: ...
+    def __getitem__(self, index: int | slice) -> Reading | Run:
+        if isinstance(index, slice):
+            measured = [column[index] for column in self.measured]
+            return Run(self.device_id, self.instants[index], measured)
+        values = [column[index] for column in self.measured]
+        return _make_reading((self.device_id, self.instants[index], *values))
+
+    def rows(self) -> Iterator[tuple[float, ...]]:
+        """Return what the readings consist of, without making readings of it."""
+        return zip(repeat(self.device_id), self.instants, *self.measured, strict=False)
+
+    @property
+    def newest(self) -> Reading:
+        """The reading with the latest time."""
+        return self[self.instants.index(max(self.instants))]
+
+
+def instants_of(readings: Sequence[Reading]) -> list[int]:
+    """Return readings' times in epoch milliseconds."""
+    if isinstance(readings, Run):
+        return readings.instants
+    return [reading.timestamp_ms for reading in readings]
+
+
+def fields_of(readings: Sequence[Reading]) -> Sequence[Sequence[float]]:
+    """Return readings by their fields; a run's device is there once. There has to be one."""
+    if isinstance(readings, Run):
+        return [(readings.device_id,), readings.instants, *readings.measured]
+    return list(zip(*readings, strict=True))
+
+
+def joined(parts: Sequence[Sequence[Reading]]) -> Sequence[Reading]:
+    """Return one device's readings that came in parts as one sequence."""
+    if len(parts) == 1:
+        return parts[0]
+    runs = [part for part in parts if isinstance(part, Run)]
+    if len(runs) < len(parts):
+        return list(chain.from_iterable(parts))
+    instants = list(chain.from_iterable(run.instants for run in runs))
+    measured = zip(*(run.measured for run in runs), strict=True)
+    return Run(runs[0].device_id, instants, [list(chain.from_iterable(each)) for each in measured])
+
+
+def in_order(readings: Sequence[Reading]) -> Sequence[Reading]:
+    """Return readings by their times, as they are if they are so already."""
+    instants = instants_of(readings)
+    return readings if instants == sorted(instants) else sorted(readings, key=_instant)
 
 
 class TimeError(ValueError):

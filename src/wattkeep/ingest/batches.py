@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wattkeep.domain.readings import Reading
 
 
@@ -49,7 +51,7 @@ class Batch:
     """
 
     device_id: int
-    readings: list[Reading]
+    readings: Sequence[Reading]
     stamped: list[bool]
     is_array: bool = False
     rejected: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
@@ -71,7 +73,7 @@ class Stored:
     to which everything of the boot is settled.
     """
 
-    readings: list[Reading]
+    readings: Sequence[Reading]
     duplicates: int = 0
     reading_id: int | None = None
     silences: int = 0

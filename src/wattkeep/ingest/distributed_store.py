@@ -144,7 +144,7 @@ class DistributedStore(PostgresStore):
             self._db.execute(sql.INSERT, columns_of(list(free.values())))
         return set(free)
 
-    def _copy(self, readings: list[Reading]) -> bool:
+    def _copy(self, readings: Sequence[Reading]) -> bool:
         if self._known(readings) or len({row[:2] for row in readings}) < len(readings):
             return False
         return super()._copy(readings)

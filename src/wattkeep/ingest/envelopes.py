@@ -95,18 +95,25 @@ def decode_envelope(body: bytes, device_id: int, now_ms: int) -> Batch | None:
         raise Refused(
             413, {"error": f"{count} readings in one request; at most {MOST_READINGS:,} are taken."}
         )
-    batch = Batch(device_id, [], [], windows=Windows(envelope.boot, now_ms, _board(envelope)))
+    readings: list[Reading] = []
+    windows = Windows(envelope.boot, now_ms, _board(envelope))
+    batch = Batch(device_id, readings, [], windows=windows)
     rows: Sequence[Window | msgspec.Raw] = envelope.readings
     for index, row in enumerate(rows):
         window = row if isinstance(row, Window) else _judge_raw(batch, index, row)
         if window is not None:
-            _add(batch, index, window, now_ms)
+            reading = _take(batch, index, window, now_ms)
+            if reading is not None:
+                readings.append(reading)
+                batch.stamped.append(True)
+                windows.seqs.append(window.seq)
     return batch
 
 
-def _add(batch: Batch, index: int, window: Window, now_ms: int) -> None:
+def _take(batch: Batch, index: int, window: Window, now_ms: int) -> Reading | None:
+    """Return a window's reading; None for a silent one and for one that is refused."""
     windows = batch.windows
-    assert windows is not None  # noqa: S101 - made two lines up
+    assert windows is not None  # noqa: S101 - envelopes have windows
     if index == 0 and window.flags & WAS_BUFFERED:
         # A backlog comes oldest first: what is below it, the board no longer has.
         windows.oldest = window.seq
@@ -118,7 +125,7 @@ def _add(batch: Batch, index: int, window: Window, now_ms: int) -> None:
             _refuse(batch, index, window, {"non_field_errors": ["Six values or six nulls."]})
         else:
             windows.silent.append((window.seq, at_ms))
-        return
+        return None
     reading = Reading(
         batch.device_id,
         at_ms,
@@ -132,10 +139,8 @@ def _add(batch: Batch, index: int, window: Window, now_ms: int) -> None:
     if reason := impossibility(reading.voltage, reading.current, reading.power, reading.energy):
         blamed = "voltage" if reading.voltage == 0 else "non_field_errors"
         _refuse(batch, index, window, {blamed: [reason]})
-        return
-    batch.readings.append(reading)
-    batch.stamped.append(True)
-    windows.seqs.append(window.seq)
+        return None
+    return reading
 
 
 def _refuse(batch: Batch, index: int, window: Window, errors: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from wattkeep.domain.readings import Run, instants_of
 from wattkeep.domain.slots import slot_start
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Lateness:
         newest = self._newest_ms
         for readings in chain.from_iterable(_by_device(one.readings) for one in stored):
             device_id = readings[0].device_id
-            instants = [reading.timestamp_ms for reading in readings]
+            instants = instants_of(readings)
             earliest_ms, latest_ms = min(instants), max(instants)
             known_ms = newest.get(device_id)
             if known_ms is None:
@@ -83,8 +84,10 @@ class Lateness:
         return sorted(marks)
 
 
-def _by_device(readings: list[Reading]) -> Iterable[list[Reading]]:
+def _by_device(readings: Sequence[Reading]) -> Iterable[Sequence[Reading]]:
     """Return each device's readings; those of many that arrived alone are stored as one batch."""
+    if isinstance(readings, Run):
+        return (readings,)
     found: dict[int, list[Reading]] = {}
     for reading in readings:
         found.setdefault(reading[0], []).append(reading)

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import errors
 
 from wattkeep.domain.free_instants import FreeInstants
-from wattkeep.domain.readings import Reading
+from wattkeep.domain.readings import Reading, Run
 from wattkeep.ingest import postgres_statements as sql
 from wattkeep.ingest.postgres_plain import insert_plain, prepare_plain
 from wattkeep.ingest.postgres_statements import columns_of, copy_rows
@@ -25,7 +25,7 @@ from wattkeep.ingest.stores import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from wattkeep.ingest.batches import Batch
     from wattkeep.ingest.lateness import LateSlots
@@ -144,7 +144,14 @@ class PostgresStore(Store):
 
     # -- readings ----------------------------------------------------------------------------
 
-    def _insert(self, readings: list[Reading], stamped: list[bool]) -> list[Reading | None] | None:
+    def _insert_runs(self, runs: list[Run]) -> Iterable[list[Reading | None] | None]:
+        if len(runs) > 1 and self._copy(list(chain.from_iterable(runs))):
+            return [None] * len(runs)
+        return super()._insert_runs(runs)
+
+    def _insert(
+        self, readings: Sequence[Reading], stamped: list[bool]
+    ) -> list[Reading | None] | None:
         if len(readings) >= COPY_FROM and self._copy(readings):
             return None
         free = FreeInstants()
@@ -175,7 +182,7 @@ class PostgresStore(Store):
         cursor = self._db.execute(sql.INSERT_IF_NEW, columns_of(rows))
         return {(device_id, at_ms) for device_id, at_ms in cursor}
 
-    def _copy(self, readings: list[Reading]) -> bool:
+    def _copy(self, readings: Sequence[Reading]) -> bool:
         """Insert everything as if all of it were new; False, and nothing, if it is not."""
         try:
             with self._db.transaction(), self._db.cursor() as cursor, cursor.copy(sql.COPY) as copy:
@@ -209,7 +216,7 @@ class PostgresStore(Store):
             still.append(index)
         return still
 
-    def _known(self, rows: list[Reading]) -> dict[tuple[int, int], Reading]:
+    def _known(self, rows: Sequence[Reading]) -> dict[tuple[int, int], Reading]:
         cursor = self._db.execute(
             sql.KNOWN, [[row.device_id for row in rows], [row.timestamp_ms for row in rows]]
         )

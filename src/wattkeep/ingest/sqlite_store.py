@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wattkeep.domain.free_instants import FreeInstants
+from wattkeep.domain.readings import Reading, Run
 from wattkeep.ingest.stores import BootKey, BootRow, Event, Store, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wattkeep.domain.readings import Reading
     from wattkeep.ingest.batches import Batch
     from wattkeep.ingest.lateness import LateSlots
 from wattkeep.ingest.stores import Outcome
@@ -81,6 +81,17 @@ def _insert_of(count: int) -> str:
     loop: one for a whole group, not one a row.
     """
     return INSERT + ", (?, ?, ?, ?, ?, ?, ?, ?)" * (count - 1)
+
+
+def _flat(rows: Sequence[Reading]) -> Sequence[float]:
+    """Return one value after the other, row after row."""
+    if not isinstance(rows, Run):
+        return tuple(chain.from_iterable(rows))
+    values: list[float] = [rows.device_id] * (len(Reading._fields) * len(rows))
+    columns: list[Sequence[float]] = [rows.instants, *rows.measured]
+    for position, column in enumerate(columns, 1):
+        values[position :: len(Reading._fields)] = column
+    return values
 
 
 def _json(rows: Sequence[tuple[Any, ...]]) -> str:
@@ -172,8 +183,10 @@ class SqliteStore(Store):
             self._connection = db
         return self._connection
 
-    def _insert(self, readings: list[Reading], stamped: list[bool]) -> list[Reading | None] | None:
-        stored: list[Reading | None] = []
+    def _insert(
+        self, readings: Sequence[Reading], stamped: list[bool]
+    ) -> list[Reading | None] | None:
+        stored: list[Sequence[Reading | None]] = []
         free = FreeInstants()
         are_all_new = True
         start = 0
@@ -181,18 +194,18 @@ class SqliteStore(Store):
             end = start + _rows_at_once(len(readings) - start)
             rows = readings[start:end]
             try:
-                self._db.execute(_insert_of(len(rows)), tuple(chain.from_iterable(rows)))
+                self._db.execute(_insert_of(len(rows)), _flat(rows))
             except sqlite3.IntegrityError:
                 # One was not new, and nothing of this statement is there.
                 are_all_new = False
-                stored += self._insert_each(rows, stamped[start:end], free)
+                stored.append(self._insert_each(rows, stamped[start:end], free))
             else:
-                stored += rows
+                stored.append(rows)
             start = end
-        return None if are_all_new else stored
+        return None if are_all_new else list(chain.from_iterable(stored))
 
     def _insert_each(
-        self, readings: list[Reading], stamped: list[bool], free: FreeInstants
+        self, readings: Sequence[Reading], stamped: list[bool], free: FreeInstants
     ) -> list[Reading | None]:
         stored: list[Reading | None] = []
         for reading, ours_to_stamp in zip(readings, stamped, strict=True):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
+from wattkeep.domain.readings import Run
 from wattkeep.domain.sequence import Arrived, TooManyHolesError
 from wattkeep.ingest.batches import Batch, PartlyStored, Stored
 from wattkeep.ingest.lateness import Lateness
@@ -78,7 +79,7 @@ class Event(NamedTuple):
 class _Fresh(NamedTuple):
     """A batch without the windows that had arrived before."""
 
-    readings: list[Reading]
+    readings: Sequence[Reading]
     stamped: list[bool]
     duplicates: int = 0
     silent_ms: list[int] = []  # noqa: RUF012 - never changed
@@ -110,7 +111,9 @@ class Store(ABC):
     # -- what a dialect brings: each inside the transaction that `commit` began --------------
 
     @abstractmethod
-    def _insert(self, readings: list[Reading], stamped: list[bool]) -> list[Reading | None] | None:
+    def _insert(
+        self, readings: Sequence[Reading], stamped: list[bool]
+    ) -> list[Reading | None] | None:
         """Insert readings; return each as stored, None for one known already.
 
         Ours to stamp move to the next free millisecond. None in place of the list: every one
@@ -148,7 +151,7 @@ class Store(ABC):
             results = self._write_windows(batches)
         else:
             plain = [_Fresh(batch.readings, batch.stamped) for batch in batches]
-            results = list(self._insert_groups(plain))
+            results = [*self._insert_groups(plain)]
         stored = [one for one in results if isinstance(one, Stored)]
         if marks := self._marks(stored):
             self._save_marks(marks)
@@ -157,10 +160,12 @@ class Store(ABC):
         return results
 
     def _marks(self, stored: list[Stored]) -> list[LateSlots]:
-        readings = list(chain.from_iterable([one.readings for one in stored]))
         now_ms = int(self._clock() * 1000)
-        if self._lateness.note_if_fresh(readings, now_ms):
-            return []
+        # A run is long, and what is asked of its readings quickly found out all at once.
+        if not any(isinstance(one.readings, Run) for one in stored):
+            readings = list(chain.from_iterable([one.readings for one in stored]))
+            if self._lateness.note_if_fresh(readings, now_ms):
+                return []
         return self._lateness.find(stored, now_ms)
 
     def _write_windows(self, batches: Sequence[Batch]) -> list[Outcome]:
@@ -188,7 +193,7 @@ class Store(ABC):
             if taken.is_change or key not in known:
                 boots[key] = taken.arrived
                 changed[key] = BootRow(key, taken.arrived, windows)
-        results = self._insert_groups([one for one in fresh if isinstance(one, _Fresh)])
+        results = iter(self._insert_groups([one for one in fresh if isinstance(one, _Fresh)]))
         if changed:
             self._save_boots([changed[key] for key in sorted(changed)])
         return [
@@ -196,12 +201,28 @@ class Store(ABC):
             for batch, one in zip(batches, fresh, strict=True)
         ]
 
-    def _insert_groups(self, fresh: list[_Fresh]) -> Iterator[Stored]:
-        """Insert what is new of every batch at once; yield what became of each."""
+    def _insert_groups(self, fresh: list[_Fresh]) -> list[Stored]:
+        """Insert what is new of every batch; return what became of each.
+
+        Runs first: what is ours to stamp then finds another instant than one of theirs.
+        """
+        runs = [one.readings for one in fresh if isinstance(one.readings, Run)]
+        placed = iter(self._insert_runs(runs) if runs else ())
+        rest = self._insert_rows([one for one in fresh if not isinstance(one.readings, Run)])
+        return [
+            next(_outcomes([one], next(placed)) if isinstance(one.readings, Run) else rest)
+            for one in fresh
+        ]
+
+    def _insert_runs(self, runs: list[Run]) -> Iterable[list[Reading | None] | None]:
+        """Insert runs; return of each what `_insert` does."""
+        return [self._insert(run, [False] * len(run)) for run in runs]
+
+    def _insert_rows(self, fresh: list[_Fresh]) -> Iterator[Stored]:
+        """Insert the readings of many batches at once."""
         readings = list(chain.from_iterable(one.readings for one in fresh))
         stamped = list(chain.from_iterable(one.stamped for one in fresh))
-        rows = self._insert(readings, stamped) if readings else None
-        return _all_new(fresh) if rows is None else _split(fresh, rows)
+        return _outcomes(fresh, self._insert(readings, stamped) if readings else None)
 
     def _silences(self, device_id: int, silent_ms: Iterable[int]) -> list[Event]:
         """Return silent windows as events, joined to the one they continue."""
@@ -239,6 +260,11 @@ def _take_windows(batch: Batch, windows: Windows, before: Arrived) -> _Taken:
         silent_ms,
     )
     return _Taken(fresh, arrived, arrived != before)
+
+
+def _outcomes(fresh: list[_Fresh], rows: Sequence[Reading | None] | None) -> Iterator[Stored]:
+    """Yield what became of batches by what became of their readings; None: all are new."""
+    return _all_new(fresh) if rows is None else _split(fresh, rows)
 
 
 def _all_new(fresh: list[_Fresh]) -> Iterator[Stored]:

@@ -9,13 +9,14 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from wattkeep.domain.readings import Run
 from wattkeep.ingest.batches import Batch, PartlyStored, Stored
 from wattkeep.ingest.counts import IngestCounts
 from wattkeep.ingest.stores import StoreUnavailable
 from wattkeep.ingest.work_thread import WorkThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from wattkeep.domain.readings import Reading
     from wattkeep.ingest.stores import Outcome, Store
@@ -59,8 +60,8 @@ class Writer:
     """Takes batches from many requests and commits them together on a thread of its own.
 
     While one commit waits for the disk the next group gathers, so the more arrive at once the
-    fewer fsyncs each costs. `after_commit` gets the new readings of a commit; it must return
-    at once and is no part of the acknowledgement.
+    fewer fsyncs each costs. `after_commit` gets the new readings of a commit, perhaps in several
+    parts; it must return at once and is no part of the acknowledgement.
     """
 
     def __init__(
@@ -101,7 +102,8 @@ class Writer:
             # An envelope's contact is written with its numbers; a replayed one makes none.
             self.note_contact(batch.device_id, now_ms)
             if batch.stamped[0] and batch.readings[0].timestamp_ms == now_ms:
-                batch.readings[0] = self._at_free_instant(batch.readings[0])
+                first, *others = batch.readings
+                batch.readings = [self._at_free_instant(first), *others]
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting.append((batch, future))
         self._waiting_readings += batch.size
@@ -240,7 +242,7 @@ class Writer:
         return _Group([one for one, _ in taken], [one for _, one in taken], arriving, answers)
 
     def _acknowledge(self, group: _Group, outcomes: list[Outcome]) -> None:
-        new: list[list[Reading]] = []
+        new: list[Sequence[Reading]] = []
         if group.arriving:
             *outcomes, last = outcomes
             new.append(self._answer_arriving(group.answers, last))
@@ -255,7 +257,8 @@ class Writer:
         self._counts.stored += sum(map(len, new))
         if self._after_commit is not None:
             try:
-                self._after_commit(list(chain.from_iterable(new)))
+                for part in _by_form(new):
+                    self._after_commit(part)
             except Exception:
                 logger.exception("what follows a commit failed; the readings are stored")
 
@@ -289,6 +292,16 @@ class Writer:
         for future in group.futures:
             if not future.done():
                 future.set_exception(error)
+
+
+def _by_form(parts: list[Sequence[Reading]]) -> Iterator[Sequence[Reading]]:
+    """Yield each run as it is, and all other readings as one list."""
+    rows = list(chain.from_iterable(part for part in parts if not isinstance(part, Run)))
+    if rows:
+        yield rows
+    for part in parts:
+        if isinstance(part, Run):
+            yield part
 
 
 def _call_all(answers: Sequence[Answer], results: Sequence[Reading | None]) -> None:
