@@ -64,9 +64,11 @@ SAVE_EVENT = (
     " VALUES (?, ?, ?, ?, ?) ON CONFLICT (device_id, kind, timestamp)"
     " DO UPDATE SET until = max(until, excluded.until), windows = excluded.windows"
 )
-SAVE_MARK = (
+SAVE_MARKS = (
     "INSERT INTO monitoring_ledgermark AS mark (device_id, start, until, touched)"
-    " VALUES (?, ?, ?, 0) ON CONFLICT (device_id, start) DO UPDATE"
+    " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
+    " json_extract(value, '$[2]'), 0 FROM json_each(?) WHERE true"
+    " ON CONFLICT (device_id, start) DO UPDATE"
     " SET touched = mark.touched + 1,"
     " until = CASE WHEN mark.until >= excluded.until THEN mark.until"
     " WHEN mark.until < excluded.until THEN excluded.until END"
@@ -248,4 +250,4 @@ class SqliteStore(Store):
         self._db.executemany(SAVE_EVENT, events)
 
     def _save_marks(self, marks: list[LateSlots]) -> None:
-        self._db.executemany(SAVE_MARK, marks)
+        self._db.execute(SAVE_MARKS, (_json(marks),))
