@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from e2e.curves import READY, address_of, span_of, wait_for_address
 from e2e.running import READING, Device
+from e2e.watching import pass_time
 
 PHONE = {"width": 360, "height": 740}
 # Whether the focus is where it shall go, whether any of it is seen, and what it is on.
@@ -86,7 +87,7 @@ def test_device_is_added_and_its_first_reading_seen(page, server, measured):
     expect(page.locator("#tasmota")).to_contain_text(key)
     number = int(re.search(r"/devices/(\d+)/", page.url)[1])
     assert Device(server.address, number, key).post(**READING) == 201
-    page.clock.run_for(3_000)
+    pass_time(page, 3_000)
     expect(page.get_by_role("heading", name="It reports")).to_be_visible()
     press(page, page.get_by_role("link", name="Check the installation"))
 

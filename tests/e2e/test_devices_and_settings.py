@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from e2e.running import READING, Device
+from e2e.watching import pass_time
 
 PAGES = (
     "/insights/",
@@ -36,7 +37,7 @@ def test_wizard_shows_the_first_reading_arriving(page, server):
     expect(page.get_by_role("link", name="Check the installation")).to_be_hidden()
 
     assert Device(server.address, number, key).post(**READING) == 201
-    page.clock.run_for(3_000)
+    pass_time(page, 3_000)
 
     expect(page.get_by_role("heading", name="It reports")).to_be_visible()
     expect(page.locator("[data-value=power]")).to_have_text("540.7")
@@ -50,7 +51,7 @@ def test_wizard_says_what_to_look_at_when_nothing_comes(page):
     words = page.get_by_text("Can the board reach the address above?")
     expect(words).to_be_hidden()
 
-    page.clock.run_for(121_000)
+    pass_time(page, 121_000)
 
     expect(words).to_be_visible()
 

@@ -320,7 +320,9 @@ def test_span_is_left_out_by_keys_alone(page, own_day):
 def test_running_bar_moves_on_by_itself_but_not_under_a_choice(page, device):
     now = datetime.now(UTC)
     post_hours(device, 1, now - timedelta(minutes=70))
-    page.goto(f"/energy/?device={device.id}&span=month")
+    # Days around now: a month may have just begun.
+    first, last = ((now + timedelta(days=days)).date() for days in (-1, 1))
+    page.goto(f"/energy/?device={device.id}&span=days&from={first}&to={last}")
     total = page.locator("[data-total]")
     expect(total).to_have_text("0.600")
     surface(page).focus()

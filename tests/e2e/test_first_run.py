@@ -38,6 +38,7 @@ def test_first_person_gets_an_account_and_a_key(open_page, new_server):
 
     expect(page.get_by_role("heading", name="Main meter is ready to report")).to_be_visible()
     key = page.locator("#key").inner_text()
+    page.wait_for_load_state()  # before its script has run the button does nothing
     page.get_by_role("button", name="Copy").first.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == key

@@ -153,8 +153,9 @@ def test_dates_can_be_typed(page, measured):
     expect(page.get_by_text("Nothing was measured in this time").first).to_be_visible()
 
 
-def test_csv_is_of_what_is_shown(page, measured):
-    open_history(page, measured)
+def test_csv_is_of_what_is_shown(page, device):
+    post_days(device, days=0.2)
+    open_history(page, device)
     before = page.url
     page.get_by_role("link", name="1 h", exact=True).click()
     wait_for_address(page, before)

@@ -12,7 +12,7 @@ PIXELS = 'canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height
 
 
 def post_two_days(device):
-    """Post a reading every ten minutes since two days ago, 0.1 kWh apart."""
+    """Post a reading every ten minutes from two days ago to now, 0.1 kWh apart."""
     start = datetime.now(UTC) - timedelta(days=2)
     device.post(
         *(
@@ -21,13 +21,16 @@ def post_two_days(device):
                 "energy": 100 + step / 10,
                 "timestamp": (start + timedelta(minutes=10 * step)).isoformat(),
             }
-            for step in range(2 * 144)
+            for step in range(2 * 144 + 1)
         )
     )
 
 
-def is_drawn(canvas):
-    return canvas.evaluate(f"canvas => {PIXELS}.some(byte => byte !== 0)")
+def wait_until_drawn(page, canvas):
+    """Wait for a chart's first picture, which is drawn with the browser's next frame."""
+    page.wait_for_function(
+        f"canvas => {PIXELS}.some(byte => byte !== 0)", arg=canvas.element_handle()
+    )
 
 
 def overflow(page):
@@ -43,7 +46,7 @@ def test_chart_has_a_table_with_the_same_figures(chart, rows, page, device):
     card = page.locator(f"[data-bars={chart}]")
     figures = page.request.get(f"/api/dashboard/{device.id}/").json()[f"{chart}_consumption"]
     expect(card.locator("canvas")).to_be_visible()
-    assert is_drawn(card.locator("canvas"))
+    wait_until_drawn(page, card.locator("canvas"))
     toggle = card.get_by_role("button", name="Show figures")
 
     toggle.click()

@@ -18,6 +18,15 @@ def assert_not_reloaded(page):
     assert page.evaluate("document.body.dataset.mark") == "here"
 
 
+def pass_time(page, ms):
+    """Move a page's clock on once its scripts have run: what they set later would not be moved.
+
+    A page that a click led to can be seen before that.
+    """
+    page.wait_for_load_state()
+    page.clock.run_for(ms)
+
+
 def answer_with(page, pattern, **changes):
     """Let the server's answers through with some values changed."""
 

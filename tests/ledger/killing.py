@@ -31,6 +31,7 @@ from wattkeep.domain.instants import from_ms
 from wattkeep.ledger.sealing import seal_due
 from wattkeep.monitoring.accounts import create_account
 from wattkeep.monitoring.devices import create_device
+from wattkeep.monitoring.models import LedgerState
 
 DAYS = 12
 READINGS_A_DAY = 144
@@ -45,6 +46,8 @@ def prepare():
     """Make days of which half were sealed already and got late rows since; return readings."""
     call_command("migrate", verbosity=0)
     device = create_device(create_account("ada", "lantern-orbit-7"), "House")[0]
+    # The ledger is done: what is killed is sealing alone.
+    LedgerState.objects.create(device=device, done_to=NOW)
     timestamps, values = household(DAYS * READINGS_A_DAY, step_ms=DAY_MS // READINGS_A_DAY)
     early = (timestamps < DAY + DAYS // 2 * DAY_MS) & (np.arange(len(timestamps)) % 5 > 0)
     store_rows(device.pk, timestamps[early], {name: values[name][early] for name in values})

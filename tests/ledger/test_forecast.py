@@ -11,7 +11,7 @@ from wattkeep.domain.instants import from_ms
 from wattkeep.ledger.forecast import SLOT_BYTES, make_forecast, measure_database
 from wattkeep.ledger.sealing import seal_due
 from wattkeep.monitoring.devices import create_device
-from wattkeep.monitoring.models import EnergySlot
+from wattkeep.monitoring.models import EnergySlot, LedgerState
 
 NOW = from_ms(DAY + 4 * DAY_MS) + timedelta(hours=1)
 
@@ -20,6 +20,7 @@ NOW = from_ms(DAY + 4 * DAY_MS) + timedelta(hours=1)
 def four_days(device):
     """Store four days of a reading every five minutes, three of them sealed, and their slots."""
     store_household(device.pk, 4 * 288, step_ms=300_000)
+    LedgerState.objects.create(device=device, done_to=NOW)
     seal_due(NOW)
     EnergySlot.objects.bulk_create(
         EnergySlot(device=device, start=from_ms(DAY + number * 900_000)) for number in range(384)
@@ -81,6 +82,7 @@ def test_new_device_is_told_from_its_interval(device, owner, four_days):
 
 def test_quiet_device_adds_nothing(device):
     store_household(device.pk, 100)
+    LedgerState.objects.create(device=device, done_to=NOW)
     seal_due(NOW)
 
     (house,) = make_forecast(NOW + timedelta(days=60)).devices

@@ -19,8 +19,8 @@ STEP_MS = DAY_MS // 10
 def twenty_days(device):
     """Return twenty days of ten readings, all but the last sealed, all of them in the ledger."""
     stored = store_household(device.pk, 200, step_ms=STEP_MS)
-    seal_due(from_ms(DAY + 19 * DAY_MS) + timedelta(hours=9))
     LedgerState.objects.create(device=device, done_to=NOW)
+    seal_due(from_ms(DAY + 19 * DAY_MS) + timedelta(hours=9))
     EnergySlot.objects.create(device=device, start=from_ms(DAY), measured_mwh=5)
     return stored
 

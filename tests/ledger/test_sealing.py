@@ -25,8 +25,11 @@ from ledger.days import (
 )
 from running import environment
 from wattkeep.domain.instants import from_ms
+from wattkeep.history.consumption import used_between
 from wattkeep.ledger.blocks import BlockError, open_block
+from wattkeep.ledger.marks import leave_mark
 from wattkeep.ledger.sealing import SealedDay, seal_day, seal_days, seal_due
+from wattkeep.ledger.update import update_device
 from wattkeep.monitoring.devices import create_device
 from wattkeep.monitoring.models import ReadingBlock
 
@@ -112,6 +115,22 @@ def test_unreadable_block_keeps_its_late_rows_and_the_other_days_are_sealed(devi
     assert counts(device.pk) == (5, 17)
     with pytest.raises(BlockError, match="the checksum is wrong"):
         open_block(ReadingBlock.objects.first())
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["new device", "late readings"])
+def test_what_the_ledger_has_not_counted_yet_is_in_the_figures_all_along(device, is_known):
+    if is_known:
+        update_device(device.pk, NOON)
+    store_household(device.pk, 960, step_ms=180_000)
+    leave_mark(device.pk, DAY, DAY + 2 * DAY_MS)
+    edges = [from_ms(DAY + number * DAY_MS) for number in range(3)]
+    before = used_between([device], edges)[device.pk]
+    assert all(day.measured_mwh > 0 for day in before)
+
+    seal_due(NOON)
+
+    assert counts(device.pk) == (0, 960)
+    assert used_between([device], edges)[device.pk] == before
 
 
 def test_sealing_can_be_stopped_between_days(device):

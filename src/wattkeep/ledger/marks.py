@@ -9,10 +9,11 @@ from django.db import connection
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.domain.slots import SLOT_MS, slot_start
 from wattkeep.ledger.readings import instant_parameter
-from wattkeep.monitoring.models import LedgerMark
+from wattkeep.monitoring.models import LedgerMark, LedgerState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
 # Marks closer than this are run as one.
 JOINED_WITHIN_MS = 8 * SLOT_MS
@@ -67,6 +68,19 @@ def read_all_marks(device_ids: Sequence[int]) -> dict[int, list[Mark]]:
         slots = Dirty(to_ms(start), None if until is None else to_ms(until))
         marks[device_id].append(Mark(slots, touched))
     return marks
+
+
+def are_slots_made(state: LedgerState | None, end: datetime) -> bool:
+    """Tell whether slots before `end` are made of all readings; None: none was ever made.
+
+    Marks older than the single readings that are kept do not count: nothing can be made there.
+    """
+    if state is None or state.done_to < end:
+        return False
+    marks = LedgerMark.objects.filter(device_id=state.device_id, start__lt=end)
+    if state.raw_from is not None:
+        marks = marks.exclude(until__lt=state.raw_from)
+    return not marks.exists()
 
 
 def delete_marks(device_id: int, marks: Sequence[Mark]) -> None:

@@ -3,15 +3,20 @@
 A day is read and compressed outside of any transaction. A short one then puts the block in the
 place of the one that was read, or of none, and deletes exactly the rows that are in it. If
 anything else was there by then, nothing is done, and the day is looked at again.
+
+Slots are made of its readings first. Pages add to stored slots what rows tell beyond them, and look
+into no block for it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from wattkeep.domain.columns import NAMES
 from wattkeep.domain.instants import from_ms
@@ -24,11 +29,15 @@ from wattkeep.ledger.blocks import (
     open_block,
     put_block,
 )
+from wattkeep.ledger.marks import are_slots_made
 from wattkeep.ledger.readings import whole_rows
-from wattkeep.monitoring.models import EnergyReading, LedgerState, ReadingBlock
+from wattkeep.ledger.update import update_device
+from wattkeep.monitoring.models import Device, EnergyReading, LedgerState, ReadingBlock
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+logger = logging.getLogger(__name__)
 
 # Measured on SQLite: 10 ms with the lock held, the disk's part included.
 MOST_ROWS_A_DELETE = 10_000
@@ -66,6 +75,7 @@ def seal_day(device_id: int, day_ms: int) -> SealedDay | None:
         rows = whole_rows(device_id, day_ms, day_ms + DAY_MS)
         if rows is None:
             return None
+        _make_slots(device_id, day_ms)
         old, new = _make_block(device_id, day_ms, rows)
         try:
             _swap(old, new, rows)
@@ -86,6 +96,7 @@ def pack_day(device_id: int, day_ms: int) -> PackedDay | None:
         rows = whole_rows(device_id, day_ms, day_ms + DAY_MS)
         if rows is None:
             return None
+        _make_slots(device_id, day_ms)
         old, new = _make_block(device_id, day_ms, rows)
         if old is not None and old.checksum == new.checksum and old.count == new.count:
             return PackedDay(SealedDay(device_id, day_ms, new.count), rows, is_written=False)
@@ -95,6 +106,25 @@ def pack_day(device_id: int, day_ms: int) -> PackedDay | None:
             if _count_rows(device_id, day_ms) == len(rows.timestamps) and put_block(new, old):
                 return PackedDay(SealedDay(device_id, day_ms, new.count), rows, is_written=True)
     return None
+
+
+def _make_slots(device_id: int, day_ms: int) -> None:
+    """Have slots made of a day's readings, if they are not yet.
+
+    To be called once these are read: what comes later is not sealed with them.
+    """
+    end = from_ms(day_ms + DAY_MS)
+    state = LedgerState.objects.filter(device_id=device_id).first()
+    if are_slots_made(state, end) or not Device.objects.filter(pk=device_id).exists():
+        return
+    try:
+        # Up to now, as the ledger does it: the days that follow are then made as well.
+        update_device(device_id, max(end, timezone.now()))
+    except DatabaseError:
+        raise
+    except Exception:
+        # What keeps the ledger from a device's day must not keep its rows for good.
+        logger.exception("the slots of device %s could not be made before it is sealed", device_id)
 
 
 def _make_block(

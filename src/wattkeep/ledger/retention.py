@@ -9,11 +9,11 @@ from django.db.models import F
 
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.ledger.blocks import DAY_MS
+from wattkeep.ledger.marks import are_slots_made
 from wattkeep.ledger.readings import oldest_row_ms
 from wattkeep.monitoring.models import (
     Device,
     EnergyReading,
-    LedgerMark,
     LedgerState,
     ReadingBlock,
 )
@@ -57,7 +57,7 @@ def _drop_oldest(device_id: int, until_ms: int) -> DroppedDay | None:
         if state is None or day_ms is None or day_ms + DAY_MS > until_ms:
             return None
         end = from_ms(day_ms + DAY_MS)
-        if state.done_to < end or _is_marked(state, end):
+        if not are_slots_made(state, end):
             return None
         day = {"device_id": device_id, "day": from_ms(day_ms)}
         sealed = ReadingBlock.objects.filter(**day).values_list("count", flat=True).first() or 0
@@ -76,11 +76,3 @@ def _oldest_day(device_id: int) -> int | None:
     if (row_ms := oldest_row_ms(device_id)) is not None:
         days.append(row_ms // DAY_MS * DAY_MS)
     return min(days, default=None)
-
-
-def _is_marked(state: LedgerState, end: datetime) -> bool:
-    """Tell whether slots before `end` have to be made again, and still can be."""
-    marks = LedgerMark.objects.filter(device_id=state.device_id, start__lt=end)
-    if state.raw_from is not None:
-        marks = marks.exclude(until__lt=state.raw_from)
-    return marks.exists()
