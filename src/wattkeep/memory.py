@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import sys
 from contextlib import suppress
 
@@ -16,11 +17,27 @@ MAPPED_FROM_BYTES = 200_000
 # Django's fields for PostgreSQL, which the REST framework asks for and nothing here uses: with
 # them comes psycopg, a tenth of a home's memory.
 UNUSED = "django.contrib.postgres.fields"
+# What the REST framework imports for its pages and its client, in case somebody wants these.
+ASKED_FOR_BY, IN_CASE = "rest_framework.compat", ("markdown", "pygments", "requests", "yaml")
 
 
 def leave_out_unused() -> None:
     """Keep what only an import for safety's sake would bring out of the process."""
     sys.modules.setdefault(UNUSED, None)  # type: ignore[arg-type]  # so an import of it fails
+
+
+def leave_out_pages_of_rest_framework() -> None:
+    """Import the REST framework without what it takes along in case it is there: 5 MB.
+
+    To be called once Django is set up. Others may import the same things afterwards.
+    """
+    absent = [name for name in IN_CASE if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # so imports fail
+    try:
+        importlib.import_module(ASKED_FOR_BY)
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 def limit_arenas() -> None:
