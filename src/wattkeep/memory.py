@@ -6,11 +6,15 @@ import ctypes
 import gc
 import importlib
 import sys
+import threading
+import time
 from contextlib import suppress
+from functools import cache
 
 # What <malloc.h> calls them.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 ARENAS = 2
+GIVEN_BACK_EVERY_S = 20.0
 # Set, they no longer grow with the largest piece that was ever let go.
 TRIM_FROM_BYTES = 1_000_000
 MAPPED_FROM_BYTES = 200_000
@@ -60,6 +64,19 @@ def keep_memory_small() -> None:
     _mallopt(M_TRIM_THRESHOLD, TRIM_FROM_BYTES)
     _mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
     give_back()
+    _start_giving_back()
+
+
+@cache
+def _start_giving_back() -> None:
+    """Give back again and again, once in a process: after a rush it is a sixth of the memory."""
+    threading.Thread(target=_give_back_for_ever, daemon=True, name="wattkeep-memory").start()
+
+
+def _give_back_for_ever() -> None:
+    while True:
+        time.sleep(GIVEN_BACK_EVERY_S)
+        give_back()
 
 
 def give_back() -> None:
