@@ -12,7 +12,7 @@ import django
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 
-from wattkeep.memory import leave_out_unused, limit_arenas
+from wattkeep.memory import leave_out_pages_of_rest_framework, leave_out_unused, limit_arenas
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 leave_out_unused()
 limit_arenas()
 django.setup(set_prefix=False)
+leave_out_pages_of_rest_framework()
 
 # More than any page, and any file that comes with one; exports are larger.
 MOST_HELD_BYTES = 2 * 1024 * 1024

@@ -77,7 +77,7 @@ _sqlite_options: dict[str, Any] = {
     # FULL: a commit is on the disk before it is acknowledged, also through a power cut.
     "init_command": (
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-        "PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY"
+        "PRAGMA cache_size=-2000; PRAGMA temp_store=MEMORY"
     ),
 }
 

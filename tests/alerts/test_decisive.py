@@ -14,8 +14,8 @@ POWERS_W = st.sampled_from([10.0, 90.0, 110.0, 500.0, math.nan])
 
 
 def rule_of(hold_s, only_above_w):
-    row = AlertRule(metric="power", threshold=100.0, only_above_w=only_above_w)
-    return ReadingRule(row, Limits(100.0, 80.0, hold_ms=hold_s * 1000, recovery_hold_ms=60_000))
+    limits = Limits(100.0, 80.0, hold_ms=hold_s * 1000, recovery_hold_ms=60_000)
+    return ReadingRule(1, AlertRule.Metric.POWER, limits, only_above_w)
 
 
 def follow(rule, state, readings):

@@ -78,12 +78,12 @@ def band_of(
         if side is None:
             return None
         until_ms = min(until_ms, side.until_ms)
-        metric, limit, is_under = rule.row.metric, side.limit, side.is_under
+        metric, limit, is_under = rule.metric, side.limit, side.is_under
         if metric == Metric.FREQUENCY_OFF:
             off = min(off, limit if is_under else -1.0)
             continue
         if metric == Metric.POWER_FACTOR:
-            load_w = min(load_w, rule.row.only_above_w or 0.0)
+            load_w = min(load_w, rule.only_above_w or 0.0)
         low, high = spans[metric]
         spans[metric] = (low, min(high, limit)) if is_under else (max(low, limit), high)
     nominal = 60.0 if hertz > FEWEST_HZ_OF_60 else 50.0
@@ -109,7 +109,7 @@ def _calm_side(rule: ReadingRule, state: State) -> Side | None:
         until_ms = state.since_ms + limits.hold_after(state.relapses)
         return Side(limits.recovery, until_ms, is_under=limits.is_above)
     # A value the rule does not look at is fine, which ends a rise.
-    has_gaps = rule.row.only_above_w is not None or rule.row.metric == Metric.FREQUENCY_OFF
+    has_gaps = rule.only_above_w is not None or rule.metric == Metric.FREQUENCY_OFF
     if state.phase is Phase.OPEN or has_gaps:
         return None
     return Side(limits.threshold, state.since_ms + limits.hold_ms, is_under=not limits.is_above)
@@ -169,6 +169,5 @@ def _are_between(values: Sequence[float], low: float, high: float) -> bool:
 
 def _most_rise_kwh(watched: WatchedDevice) -> float:
     """Return what the counter can rise between two readings that are not far apart."""
-    device = watched.device
-    wh = device.range_w * OVER_RANGE * device.interval_s * 1000 / MS_PER_HOUR + SLACK_WH
+    wh = watched.range_w * OVER_RANGE * watched.interval_s * 1000 / MS_PER_HOUR + SLACK_WH
     return wh / 1000

@@ -29,7 +29,7 @@ def fit_voltages(watched: Iterable[WatchedDevice]) -> set[int]:
     Of the others too little is stored. Nobody is told to read again: a process that has not heard
     of it comes here itself.
     """
-    unfitted = {one.device.pk: one.unfitted for one in watched}
+    unfitted = {one.pk: one.unfitted for one in watched}
     voltages = first_voltages(list(unfitted), LEAST_MAINS_V, READINGS_USED)
     fitted = {pk: median(some) for pk, some in voltages.items() if len(some) >= READINGS_NEEDED}
     limits: dict[tuple[float, float], list[int]] = defaultdict(list)

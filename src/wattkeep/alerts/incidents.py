@@ -13,7 +13,7 @@ from wattkeep.alerts.notify import queue
 from wattkeep.alerts.wording import opening_message
 from wattkeep.monitoring.access import devices_for, sites_for
 from wattkeep.monitoring.languages import speak_to
-from wattkeep.monitoring.models import Alert, Device, Notification, Role
+from wattkeep.monitoring.models import Alert, AlertRule, Device, Notification, Role
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from wattkeep.monitoring.access import Principal
-    from wattkeep.monitoring.models import AlertRule
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +100,17 @@ def record(  # noqa: PLR0913 - an incident is that much, all of it named
         logger.debug("rule %s: another process opened the incident, or it was deleted", rule.pk)
         return None
     return alert
+
+
+def record_of(
+    rule_id: int, device_id: int, course: Course, now: datetime, *, is_fresh: bool
+) -> Alert | None:
+    """Store an incident of a device, as `record` does; None also if rule or device is gone."""
+    rule = AlertRule.objects.filter(pk=rule_id).first()
+    device = Device.objects.select_related("site").filter(pk=device_id).first()
+    if rule is None or device is None:
+        return None
+    return record(rule, course, now, device=device, is_fresh=is_fresh)
 
 
 def announce(alert: Alert, now: datetime) -> None:

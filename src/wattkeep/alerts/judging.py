@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wattkeep.alerts.bands import Newest, band_of
 from wattkeep.alerts.fitting import READINGS_NEEDED, fit_voltages
-from wattkeep.alerts.incidents import Course, announce, close, follow, record
+from wattkeep.alerts.incidents import Course, announce, close, follow, record_of
 from wattkeep.alerts.reconciling import course_of, ended_state, is_fresh, settle, state_of
 from wattkeep.alerts.rules import READING_METRICS, most_gap_ms, watched_devices
 from wattkeep.alerts.stored import broken_since, newest_stored, samples_between
@@ -128,9 +128,7 @@ class Judge:
         counter = self._counters.get(device_id)
         if watched.unfitted or (counter is not None and counter.is_waiting):
             return None
-        judged = (
-            (rule, self._states.get((rule.row.pk, device_id), State())) for rule in watched.rules
-        )
+        judged = ((rule, self._states.get((rule.pk, device_id), State())) for rule in watched.rules)
         band = band_of(watched, judged, self._hertz.get(device_id, 50.0))
         return None if band is None else (band, self._newest[device_id])
 
@@ -202,16 +200,16 @@ class Judge:
                 continue
             self._newest[pk] = Newest(NEVER_MS, 0.0)
             at_ms, kwh = stored.get(before[pk], (first.timestamp_ms, first.energy))
-            self._counters[pk] = FallingCounter(at_ms, kwh * 1000, self._watched[pk].device.range_w)
+            self._counters[pk] = FallingCounter(at_ms, kwh * 1000, self._watched[pk].range_w)
 
     def _skip_to(self, watched: WatchedDevice, noted: Newest) -> None:
         """Let every rule know of calm readings that were not judged one by one."""
-        device_id = watched.device.pk
+        device_id = watched.pk
         self._newest[device_id] = noted
         for rule in watched.rules:
-            state = self._states.get((rule.row.pk, device_id))
+            state = self._states.get((rule.pk, device_id))
             if state is not None and state.last_ms < noted.at_ms:
-                self._states[rule.row.pk, device_id] = replace(state, last_ms=noted.at_ms)
+                self._states[rule.pk, device_id] = replace(state, last_ms=noted.at_ms)
         counter = self._counters.get(device_id)
         if counter is not None:
             counter.take(noted.at_ms, noted.energy_kwh * 1000)
@@ -223,7 +221,7 @@ class Judge:
         readings: Sequence[Reading],
         fields: Sequence[Sequence[float]],
     ) -> None:
-        key = (rule.row.pk, watched.device.pk)
+        key = (rule.pk, watched.pk)
         state = self._states.get(key, State())
         last_ms = readings[-1].timestamp_ms
         if state.phase is not Phase.CALM or rule.may_break(fields):
@@ -271,7 +269,7 @@ class Judge:
         self, watched: WatchedDevice, rule: ReadingRule, state: State
     ) -> tuple[State, Change | None]:
         """Let a rise begin where the stored readings say that it did."""
-        since_ms = broken_since(watched.device.pk, rule, state.last_ms)
+        since_ms = broken_since(watched.pk, rule, state.last_ms)
         is_held = state.last_ms - since_ms >= rule.limits.hold_ms
         phase = state.phase if is_held else Phase.RISING
         return replace(state, phase=phase, since_ms=since_ms), Change.OPENED if is_held else None
@@ -280,8 +278,8 @@ class Judge:
         self, watched: WatchedDevice, rule: ReadingRule, state: State, brought_ms: int
     ) -> State:
         """Have the stored readings decide, and take on what they say."""
-        key = (rule.row.pk, watched.device.pk)
-        settled = settle(watched.device, rule, state.since_ms, brought_ms, self._now_ms())
+        key = (rule.pk, watched.pk)
+        settled = settle(watched.pk, rule, state.since_ms, brought_ms, self._now_ms())
         if settled.state.is_open:
             alert = settled.alert
             self._followed[key] = Followed(
@@ -294,11 +292,11 @@ class Judge:
 
     def _close(self, watched: WatchedDevice, rule: ReadingRule, state: State) -> State:
         """Close an incident, unless another process stored readings that are against it."""
-        key = (rule.row.pk, watched.device.pk)
+        key = (rule.pk, watched.pk)
         followed = self._followed.get(key)
         if followed is None:
             return state
-        stored = samples_between(watched.device.pk, rule, state.ended_ms, state.last_ms)
+        stored = samples_between(watched.pk, rule, state.ended_ms, state.last_ms)
         if not all(rule.limits.is_kept_by(value) for _, value in stored):
             return replace(state, phase=Phase.OPEN, relapses=state.relapses + 1)
         if followed.alert_id is not None:
@@ -336,9 +334,9 @@ class Judge:
         broken = [one for one in late if rule.limits.is_broken_by(rule.value_of(one))]
         if not broken:
             return
-        device_id, key = watched.device.pk, (rule.row.pk, watched.device.pk)
+        device_id, key = watched.pk, (rule.pk, watched.pk)
         since_ms = broken_since(device_id, rule, broken[0].timestamp_ms)
-        settled = settle(watched.device, rule, since_ms, broken[-1].timestamp_ms, self._now_ms())
+        settled = settle(watched.pk, rule, since_ms, broken[-1].timestamp_ms, self._now_ms())
         if settled.state.is_open and key not in self._followed and settled.alert is not None:
             self._states[key] = settled.state
             announced = settled.alert.announced_at is not None
@@ -347,33 +345,32 @@ class Judge:
             )
 
     def _judge_counter(self, watched: WatchedDevice, readings: Sequence[Reading]) -> None:
-        device = watched.device
         if not watched.counter_rules:
             return
-        counter = self._counters.get(device.pk)
+        counter = self._counters.get(watched.pk)
         if counter is None:
             first = readings[0]
-            before = newest_stored(device.pk, before_ms=first.timestamp_ms)
+            before = newest_stored(watched.pk, before_ms=first.timestamp_ms)
             at_ms, kwh = before or (first.timestamp_ms, first.energy)
-            counter = FallingCounter(at_ms, kwh * 1000, device.range_w)
-            self._counters[device.pk] = counter
+            counter = FallingCounter(at_ms, kwh * 1000, watched.range_w)
+            self._counters[watched.pk] = counter
         for reading in _telling(readings):
             fall = counter.take(reading.timestamp_ms, reading.energy * 1000)
             if fall is not None:
                 self._record_fall(watched, fall)
 
     def _record_fall(self, watched: WatchedDevice, fall: Fall) -> None:
-        device_id = watched.device.pk
+        device_id = watched.pk
         if self._clock_s() < self._fallen.get(device_id, 0.0):
             return
         self._fallen[device_id] = self._clock_s() + FALLS_EVERY_S
         kwh, at = fall.fell_wh / 1000, from_ms(fall.at_ms)
-        for row in watched.counter_rules:
-            if row.threshold is None or kwh > row.threshold:
+        for rule in watched.counter_rules:
+            if rule.threshold_kwh is None or kwh > rule.threshold_kwh:
                 course = Course(at, value=kwh, peak=kwh, last=kwh, last_at=at)
                 now_ms = self._now_ms()
-                is_fresh = now_ms - fall.at_ms <= most_gap_ms(watched.device.interval_s)
-                record(row, course, from_ms(now_ms), device=watched.device, is_fresh=is_fresh)
+                is_fresh = now_ms - fall.at_ms <= most_gap_ms(watched.interval_s)
+                record_of(rule.pk, device_id, course, from_ms(now_ms), is_fresh=is_fresh)
 
 
 def _telling(readings: Sequence[Reading]) -> Sequence[Reading]:

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
-import apprise
-from apprise.common import PersistentStoreMode
 from django.utils.translation import gettext as _
 
 from wattkeep.monitoring.secrets import decrypt, encrypt
 
-with warnings.catch_warnings():
-    # It looks for a module that left Python in 3.13, and says so in 3.11.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from apprise.plugins.email import NotifyEmail
-
 if TYPE_CHECKING:
     from typing import Any
 
+    import apprise
+
     from wattkeep.monitoring.models import NotificationChannel
 
-# What can show HTML with images inside.
-MailService = NotifyEmail
 SEND_TIMEOUT_S = 15
 # What Apprise does on the machine it runs on: desktop pop-ups, the system's log, a light on USB,
 # and files that hold keys.
@@ -43,6 +37,18 @@ LONGEST_SHOWN = 200
 
 class AddressRefusedError(Exception):
     """An address cannot be used; the message says why, in words for people."""
+
+
+@cache
+def import_services() -> None:
+    """Import Apprise, to be called before its first use.
+
+    With all that it brings it is 8 MB, which a home without channels, or a quiet one, never needs.
+    """
+    with warnings.catch_warnings():
+        # It looks for a module that left Python in 3.13, and says so in 3.11.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise.plugins.email  # noqa: F401
 
 
 def open_address(url: str) -> apprise.NotifyBase:
@@ -71,6 +77,9 @@ def open_address(url: str) -> apprise.NotifyBase:
         raise AddressRefusedError(
             _("The option %(name)s= is refused in an address.") % {"name": refused[0]}
         )
+    import_services()
+    import apprise
+
     service = apprise.Apprise.instantiate(url, asset=_asset())
     if service is None:
         raise AddressRefusedError(
@@ -160,6 +169,9 @@ def webhook_address(values: dict[str, Any]) -> str:
 
 
 def _asset() -> apprise.AppriseAsset:
+    import apprise
+    from apprise.common import PersistentStoreMode
+
     return apprise.AppriseAsset(
         app_id="Wattkeep",
         app_desc="Electricity monitor",

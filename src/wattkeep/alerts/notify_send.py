@@ -7,15 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import apprise
-from apprise.attachment.memory import AttachMemory
-from apprise.common import NotifyFormat, NotifyType
 from django.utils.translation import gettext as _
 
 from wattkeep.alerts.notify_channels import (
     SEND_TIMEOUT_S,
     AddressRefusedError,
-    MailService,
     open_address,
 )
 from wattkeep.monitoring.models import Severity
@@ -23,13 +19,14 @@ from wattkeep.monitoring.models import Severity
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import apprise
+    from apprise.attachment.memory import AttachMemory
+
     Send = Callable[["Message"], "Outcome"]
 
-TYPES = {
-    Severity.INFO: NotifyType.INFO,
-    Severity.WARNING: NotifyType.WARNING,
-    Severity.CRITICAL: NotifyType.FAILURE,
-}
+# Apprise's words.
+GOOD_NEWS = "success"
+TYPES = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
 INLINE_IMAGE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 LONGEST_ERROR = 300
 
@@ -69,11 +66,15 @@ def send(message: Message) -> Outcome:
         service = open_address(message.url)
     except AddressRefusedError as error:
         return Outcome(str(error), is_final=True)
+    # `open_address` has imported it.
+    import apprise
+    from apprise.common import NotifyFormat, NotifyType
+
     courier = apprise.Apprise(asset=service.asset)
     courier.add(service)
-    kind = NotifyType.SUCCESS if message.is_good_news else TYPES[Severity(message.severity)]
-    if message.html and isinstance(service, MailService):
-        service.inline = True
+    kind = NotifyType(GOOD_NEWS if message.is_good_news else TYPES[Severity(message.severity)])
+    if message.html and _takes_images(service):
+        service.inline = True  # type: ignore[attr-defined]  # a mail has it
         html, images = _apart(message.html)
         result = courier.notify(
             html,
@@ -90,7 +91,16 @@ def send(message: Message) -> Outcome:
         return Outcome() if result else Outcome(_words(result))
 
 
+def _takes_images(service: apprise.NotifyBase) -> bool:
+    """Tell whether a service can show HTML with images inside."""
+    from apprise.plugins.email import NotifyEmail
+
+    return isinstance(service, NotifyEmail)
+
+
 def _attachment(name: str, data: bytes) -> AttachMemory:
+    from apprise.attachment.memory import AttachMemory
+
     return AttachMemory(data, name, "image/png")  # type: ignore[no-untyped-call]
 
 

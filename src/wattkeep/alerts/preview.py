@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from wattkeep.alerts.rules import READING_METRICS, Metric, ReadingRule, limits_of
+from wattkeep.alerts.rules import READING_METRICS, Metric, limits_of, reading_rule
 from wattkeep.alerts.stored import samples_between
 from wattkeep.domain.incidents import Episode, Limits, find_episodes
 from wattkeep.domain.instants import MILLISECOND, to_ms
@@ -95,7 +95,7 @@ def propose(device: Device, metric: str, comparison: str, now: datetime) -> floa
 
 def _recent(rule: AlertRule, device: Device, now: datetime) -> Sequence[tuple[int, float | None]]:
     column_rule = rule if rule.metric in READING_METRICS else AlertRule(metric=Metric.POWER)
-    judged = ReadingRule(column_rule, limits_of(column_rule, device.interval_s))
+    judged = reading_rule(column_rule, device.interval_s)
     first = to_ms(now - timedelta(days=DAYS))
     return list(samples_between(device.pk, judged, first, to_ms(now)))
 

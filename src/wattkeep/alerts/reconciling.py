@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Q
 
-from wattkeep.alerts.incidents import Course, record, widen
+from wattkeep.alerts.incidents import Course, record_of, widen
 from wattkeep.alerts.stored import samples_between
 from wattkeep.domain.incidents import Change, Phase, State, step
 from wattkeep.domain.instants import from_ms, to_ms
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from wattkeep.alerts.rules import ReadingRule
     from wattkeep.domain.incidents import Limits
-    from wattkeep.monitoring.models import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +37,26 @@ class Settled:
     alert: Alert | None
 
 
-def settle(device: Device, rule: ReadingRule, first_ms: int, last_ms: int, now_ms: int) -> Settled:
+def settle(device_id: int, rule: ReadingRule, first_ms: int, last_ms: int, now_ms: int) -> Settled:
     """Judge the stored readings from `first_ms` on, and open, close or widen incidents by them.
 
     Reads on after `last_ms` until nothing is open or nothing more is stored.
     """
-    state = _inherited(device, rule, first_ms)
+    state = _inherited(device_id, rule, first_ms)
     alert: Alert | None = None
     opened = math.nan
-    for at_ms, value in samples_between(device.pk, rule, first_ms):
+    for at_ms, value in samples_between(device_id, rule, first_ms):
         state, change = step(rule.limits, state, at_ms, value)
         if change is Change.OPENED:
             opened = state.last
         elif change is Change.CLOSED:
-            _reconcile(device, rule, _course(rule.limits, state, opened, state.ended_ms), now_ms)
+            _reconcile(device_id, rule, _course(rule.limits, state, opened, state.ended_ms), now_ms)
         if at_ms >= last_ms and not state.is_open:
             break
     if state.is_open:
         course = _course(rule.limits, state, opened)
         is_true_now = state.phase is Phase.OPEN and is_fresh(rule, state, now_ms)
-        alert = _reconcile(device, rule, course, now_ms, is_fresh=is_true_now)
+        alert = _reconcile(device_id, rule, course, now_ms, is_fresh=is_true_now)
     return Settled(state, alert)
 
 
@@ -93,9 +92,9 @@ def ended_state(alert: Alert, last_ms: int) -> State:
     return State(last_ms=last_ms, relapses=alert.relapses, ended_ms=ended_ms)
 
 
-def _inherited(device: Device, rule: ReadingRule, first_ms: int) -> State:
+def _inherited(device_id: int, rule: ReadingRule, first_ms: int) -> State:
     before = Alert.objects.filter(
-        rule=rule.row, device=device, is_resolved=True, resolved_at__lte=from_ms(first_ms)
+        rule_id=rule.pk, device_id=device_id, is_resolved=True, resolved_at__lte=from_ms(first_ms)
     )
     last = before.order_by("-created_at").first()
     return State() if last is None else replace(ended_state(last, 0), last_ms=first_ms - 1)
@@ -116,13 +115,13 @@ def _course(limits: Limits, state: State, opened: float, ended_ms: int | None = 
 
 
 def _reconcile(
-    device: Device, rule: ReadingRule, course: Course, now_ms: int, *, is_fresh: bool = False
+    device_id: int, rule: ReadingRule, course: Course, now_ms: int, *, is_fresh: bool = False
 ) -> Alert | None:
     """Make an incident of a course, or the one that overlaps it cover it; return it if open."""
-    known = next(_overlapping(device, rule, course), None)
+    known = next(_overlapping(device_id, rule, course), None)
     if known is None:
-        alert = record(rule.row, course, from_ms(now_ms), device=device, is_fresh=is_fresh)
-        known = alert or next(_overlapping(device, rule, course), None)
+        alert = record_of(rule.pk, device_id, course, from_ms(now_ms), is_fresh=is_fresh)
+        known = alert or next(_overlapping(device_id, rule, course), None)
         if alert is not None:
             return alert if not alert.is_resolved else None
         if known is None:
@@ -134,14 +133,14 @@ def _reconcile(
         return None
     # It was closed, and came back before anybody could know.
     again = replace(course, started_at=max(course.started_at, known.resolved_at))
-    return record(rule.row, again, from_ms(now_ms), device=device, is_fresh=is_fresh)
+    return record_of(rule.pk, device_id, again, from_ms(now_ms), is_fresh=is_fresh)
 
 
-def _overlapping(device: Device, rule: ReadingRule, course: Course) -> Iterator[Alert]:
+def _overlapping(device_id: int, rule: ReadingRule, course: Course) -> Iterator[Alert]:
     alerts = Alert.objects.filter(
         Q(resolved_at__isnull=True) | Q(resolved_at__gte=course.started_at),
-        rule=rule.row,
-        device=device,
+        rule_id=rule.pk,
+        device_id=device_id,
     )
     if course.ended_at is not None:
         alerts = alerts.filter(created_at__lte=course.ended_at)

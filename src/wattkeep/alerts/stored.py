@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from wattkeep.alerts.rules import COLUMNS, Metric
 from wattkeep.ledger.readings import iter_days, last_reading, readings_before
 
 if TYPE_CHECKING:
@@ -81,11 +80,11 @@ def newest_stored(device_id: int, before_ms: int | None = None) -> tuple[int, fl
 
 
 def _columns(rule: ReadingRule) -> list[str]:
-    return sorted({"power", COLUMNS[Metric(rule.row.metric)]})
+    return sorted({"power", rule.column})
 
 
 def _values(rule: ReadingRule, readings: Columns) -> Iterator[tuple[int, float | None]]:
-    column = COLUMNS[Metric(rule.row.metric)]
+    column = rule.column
     powers = readings.values["power"].tolist()
     measured = readings.values[column].tolist()
     for at_ms, power_w, value in zip(readings.timestamps.tolist(), powers, measured, strict=True):

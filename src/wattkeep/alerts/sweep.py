@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from wattkeep.alerts.budgets import check_budgets, fit_budgets
 from wattkeep.alerts.incidents import close
 from wattkeep.alerts.presence import check_presence
-from wattkeep.alerts.rules import READING_METRICS, Metric, ReadingRule, limits_of
+from wattkeep.alerts.rules import READING_METRICS, Metric, reading_rule
 from wattkeep.alerts.stored import kept_since, newest_stored
 from wattkeep.domain.instants import from_ms, to_ms
 from wattkeep.monitoring.models import Alert, SweepMark
@@ -59,7 +59,7 @@ def close_elapsed(now: datetime) -> None:
     for alert in is_open.select_related("device", "rule"):
         if alert.device is None or alert.rule is None or alert.rule.threshold is None:
             continue
-        rule = ReadingRule(alert.rule, limits_of(alert.rule, alert.device.interval_s))
+        rule = reading_rule(alert.rule, alert.device.interval_s)
         newest = newest_stored(alert.device.pk)
         if newest is None or to_ms(now) - newest[0] <= rule.limits.most_gap_ms:
             continue

@@ -14,7 +14,8 @@ from django.db import close_old_connections, connection
 
 from wattkeep.alerts.bands import last_calm
 from wattkeep.alerts.judging import Judge
-from wattkeep.domain.readings import Run, joined
+from wattkeep.alerts.waiting import Waiting
+from wattkeep.domain.readings import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +27,8 @@ logger = logging.getLogger(__name__)
 
 RECALL_EVERY_S = 5.0
 CLOSED_WITHIN_S = 5.0
-# Readings that wait to be judged; beyond that the oldest are let go. Those that come later lead
-# back to them: what opens an incident is judged by what is stored.
-MOST_WAITING = 50_000
+# So much is read up and judged in one go, with all that is known of it in memory.
+DEVICES_AT_ONCE, READINGS_AT_ONCE = 250, 5_000
 # Devices not heard of since the start are read up in groups: so long it waits for more of them.
 GATHERED_FOR_S = 0.2
 
@@ -60,8 +60,7 @@ class Watch:
         self._judge = Judge(now_ms, clock_s)
         self._bands: dict[int, Band] = {}
         self._newest: dict[int, Newest] = {}
-        self._waiting: dict[int, list[Sequence[Reading]]] = {}
-        self._waiting_count = 0
+        self._waiting = Waiting()
         self._is_judging = False
         self._is_over = False
         self._recall_at_s = 0.0
@@ -87,7 +86,7 @@ class Watch:
     @property
     def waiting(self) -> int:
         """How many readings wait to be judged."""
-        return self._waiting_count
+        return self._waiting.count
 
     def close(self) -> None:
         """Judge what waits, for some seconds, then stop.
@@ -118,10 +117,7 @@ class Watch:
                 self._newest[device_id] = newest
                 return
             del self._bands[device_id]
-        self._waiting.setdefault(device_id, []).append(readings)
-        self._waiting_count += len(readings)
-        while self._waiting_count > MOST_WAITING and len(self._waiting) > 1:
-            self._waiting_count -= sum(map(len, self._waiting.pop(next(iter(self._waiting)))))
+        self._waiting.put(device_id, readings)
 
     def _judge_waiting(self) -> None:
         close_old_connections()
@@ -136,20 +132,19 @@ class Watch:
             if self._clock_s() >= self._recall_at_s:
                 self._recall()
             with self._lock:
-                parts, self._waiting, self._waiting_count = self._waiting, {}, 0
-                self._is_judging = bool(parts)
-            if not parts:
+                some = self._waiting.take(DEVICES_AT_ONCE, READINGS_AT_ONCE)
+                self._is_judging = bool(some)
+            if not some:
                 return
-            waiting = {device_id: joined(some) for device_id, some in parts.items()}
-            self._learn(waiting)
-            for device_id, readings in waiting.items():
+            self._learn(some)
+            for device_id, readings in some.items():
                 if self._is_over:
                     return
                 self._judge_device(device_id, readings)
 
-    def _learn(self, waiting: Mapping[int, Sequence[Reading]]) -> None:
+    def _learn(self, some: Mapping[int, Sequence[Reading]]) -> None:
         try:
-            self._judge.learn(waiting)
+            self._judge.learn(some)
         except Exception:
             logger.exception("rules and incidents could not be read; tried again in a moment")
             connection.close()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -76,23 +75,3 @@ def bearer_token(header: str) -> str | None:
     """Return what an Authorization header bears; None if it is another kind, or there is none."""
     scheme, _, text = header.strip().partition(" ")
     return text.strip() if scheme.lower() == BEARER else None
-
-
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """The page's login, as OpenAPI names it."""
-
-    target_class = "wattkeep.api.authentication.SessionAuthentication"
-    name = "session"
-
-    def get_security_definition(self, _auto_schema: Any) -> dict[str, str]:
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
-
-
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """A personal access token, as OpenAPI names it."""
-
-    target_class = "wattkeep.api.authentication.TokenAuthentication"
-    name = "token"
-
-    def get_security_definition(self, _auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer"}

@@ -3,6 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+import wattkeep.api.authentication_schema  # noqa: F401 - known by being imported
 from wattkeep.api import (
     alert_views,
     board,

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from wattkeep.backups.making import make_backup
 from wattkeep.backups.rotation import drop_old, newest, owner_mark
 
 logger = logging.getLogger(__name__)
@@ -22,6 +21,9 @@ def backup_if_due(now: datetime) -> None:
     folder = settings.BACKUP_DIR
     if folder is None:
         return
+    # Imported where there are backups: archives and their encryption take megabytes.
+    from wattkeep.backups.making import make_backup
+
     mark = owner_mark(settings.SECRET_KEY)
     last = newest(folder, mark)
     if last is not None and now - EVERY < last <= now + MOST_AHEAD:

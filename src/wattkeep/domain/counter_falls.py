@@ -25,6 +25,8 @@ class Fall:
 class FallingCounter:
     """Follows one device's counter, sample by sample, and says when it fell."""
 
+    __slots__ = ("_counter_wh", "_pending", "_range_w", "at_ms")
+
     def __init__(self, at_ms: int, counter_wh: float, range_w: float) -> None:
         self.at_ms = at_ms
         self._counter_wh = counter_wh

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("voltage", "current", "power", "energy", "frequency", "power_factor")
 POWER_AND_ENERGY = ("power", "energy")
-ROWS_A_FETCH = 20_000
+# As Python's objects a row takes ten times what it does as a column's numbers.
+ROWS_A_FETCH = 2_000
 # With rows that are not sealed yet, all columns of so many days take some 10 MB.
 DAYS_A_CHUNK = 16
 END_OF_TIME_MS = to_ms(datetime(9000, 1, 1, tzinfo=UTC))

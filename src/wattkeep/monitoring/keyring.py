@@ -10,11 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from cryptography.fernet import Fernet, MultiFernet
 
 FILE_NAME = "encryption-keys"
 # Stands in the file for the key that is made from the installation's secret key: the one that an
@@ -36,6 +37,9 @@ class _Ring:
         self._fernet: MultiFernet | None = None
 
     def fernet(self) -> MultiFernet:
+        # Imported where it is used: 6 MB, which a home of plain posts never needs.
+        from cryptography.fernet import MultiFernet
+
         # The file's state is asked for each time: another process may have changed the keys.
         now = (*settings.ENCRYPTION_KEYS, settings.SECRET_KEY, path(), _state(path()))
         if self._fernet is None or now != self._of:
@@ -87,6 +91,8 @@ def as_fernet(name: str) -> Fernet:
     Raises:
         KeyringError: it is none.
     """
+    from cryptography.fernet import Fernet
+
     if name == DERIVED:
         digest = hashlib.sha256(b"wattkeep.secrets:" + settings.SECRET_KEY.encode()).digest()
         return Fernet(base64.urlsafe_b64encode(digest))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from cryptography.fernet import InvalidToken
-
 from wattkeep.monitoring import keyring
 
 
@@ -22,6 +20,8 @@ def decrypt(stored: bytes | memoryview) -> bytes:
     Raises:
         SecretUnreadableError: none of the installation's keys is the one it was stored under.
     """
+    from cryptography.fernet import InvalidToken
+
     try:
         return keyring.fernet().decrypt(bytes(stored))
     except (InvalidToken, keyring.KeyringError) as error:
