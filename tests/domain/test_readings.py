@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattkeep.domain.readings import EARLIEST_MS, TimeError, aged_ms, impossibility, instant_ms
+from wattkeep.domain.readings import (
+    EARLIEST_MS,
+    Reading,
+    Run,
+    TimeError,
+    aged_ms,
+    fields_of,
+    impossibility,
+    in_order,
+    instant_ms,
+    instants_of,
+    joined,
+)
 
 NOW_MS = 1_795_428_000_123  # 2026-11-23T10:00:00.123Z
 
@@ -100,3 +112,45 @@ def test_impossibility_names_the_values_and_what_happened():
     assert impossibility(0, 1.235, 283.9) == (
         "0 V with 283.9 W and 1.235 A cannot be: the meter did not answer."
     )
+
+
+def a_run(*instants, device_id=7):
+    """Return a run with a value of its own in each field, and the same readings as rows."""
+    measured = [[at_ms % 100 + column / 8 for at_ms in instants] for column in range(6)]
+    rows = [
+        Reading(device_id, at_ms, *(at_ms % 100 + column / 8 for column in range(6)))
+        for at_ms in instants
+    ]
+    return Run(device_id, list(instants), measured), rows
+
+
+def test_a_run_is_the_sequence_of_its_readings():
+    run, rows = a_run(5, 3, 9, 7)
+
+    assert len(run) == 4
+    assert list(run) == rows
+    assert [run[0], run[-1], run.newest] == [rows[0], rows[-1], rows[2]]
+    assert all(isinstance(one, Reading) for one in (*run, run[1], run.newest))
+    assert list(run[1:3]) == rows[1:3]
+    assert list(run.rows()) == [tuple(row) for row in rows]
+    with pytest.raises(IndexError):
+        run[4]
+
+
+def test_a_run_and_its_rows_tell_the_same():
+    run, rows = a_run(5, 3, 9, 7)
+
+    assert instants_of(run) == instants_of(rows) == [5, 3, 9, 7]
+    assert [list(field) for field in fields_of(run)][1:] == list(map(list, fields_of(rows)))[1:]
+    assert list(in_order(run)) == list(in_order(rows)) == sorted(rows)
+    ordered, _ = a_run(1, 2, 3)
+    assert in_order(ordered) is ordered
+
+
+def test_parts_are_joined_whatever_they_are():
+    (first, first_rows), (second, second_rows) = a_run(1, 2), a_run(3)
+
+    assert isinstance(joined([first, second]), Run)
+    assert list(joined([first, second])) == first_rows + second_rows
+    assert list(joined([first, second_rows])) == first_rows + second_rows
+    assert joined([first]) is first

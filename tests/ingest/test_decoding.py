@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattkeep.domain.readings import Reading
+from wattkeep.domain.readings import Reading, Run
 from wattkeep.ingest.batches import Refused
-from wattkeep.ingest.decoding import decode
+from wattkeep.ingest.decoding import FEWEST_OF_A_RUN, decode
 from wattkeep.ingest.specification import (
     MOST_READINGS,
     MOST_UNUSUAL,
@@ -287,3 +287,67 @@ def test_what_no_meter_can_count_is_refused_one_by_one_and_in_arrays(field, valu
 
     row = {**GOOD, field: value, "timestamp": 1_794_000_000}
     assert list(refusal(json.dumps([row]).encode())[1]["rejected"][0]["errors"]) == [field]
+
+
+def backlog(count, **odd):
+    """Return so many readings 10 s apart, the one in the middle with something odd about it."""
+    elements = [{**GOOD, "timestamp": 1_794_000_000 + 10 * turn} for turn in range(count)]
+    elements[count // 2].update(odd)
+    return elements
+
+
+def one_by_one(elements):
+    """Return the readings and the rejected places of an array, each element sent alone."""
+    readings, rejected = [], []
+    for index, element in enumerate(elements):
+        try:
+            readings += decode(json.dumps([element]).encode(), 7, NOW_MS).readings
+        except Refused:
+            rejected.append(index)
+    return readings, rejected
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"timestamp": 1_794_000_000.1239},
+        {"timestamp": "2026-11-18T10:00:00Z"},
+        {"timestamp": NOW_MS / 1000 + 60},
+        {"timestamp": NOW_MS / 1000 + 61},
+        {"timestamp": 1_577_836_800},
+        {"timestamp": 1_577_836_799},
+        {"timestamp": 1e300},
+        {"timestamp": None},
+        {"age_s": None},
+        {"age_s": 5},
+        {"age_s": 5, "timestamp": None},
+        {"voltage": 0},
+        {"voltage": 0, "current": 0, "power": 0},
+        {"voltage": "230.5"},
+        {"power": 100_000},
+        {"power": 100_001},
+        {"energy": 1e9},
+        {"energy": 1e9 + 1},
+        {"power_factor": 1.01},
+        {"note": "unknown"},
+    ],
+)
+@pytest.mark.parametrize("count", [3, FEWEST_OF_A_RUN])
+def test_a_long_array_is_taken_as_its_elements_would_be_alone(count, odd):
+    elements = backlog(count, **odd)
+
+    batch = decode(json.dumps(elements).encode(), 7, NOW_MS)
+
+    readings, rejected = one_by_one(elements)
+    assert list(batch.readings) == readings
+    assert [index for index, _ in batch.rejected] == rejected
+    assert batch.is_array
+    assert len(batch.stamped) == len(readings)
+
+
+def test_a_backlog_stays_columns():
+    batch = decode(json.dumps(backlog(FEWEST_OF_A_RUN)).encode(), 7, NOW_MS)
+
+    assert isinstance(batch.readings, Run)
+    assert not any(batch.stamped)

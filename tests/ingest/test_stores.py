@@ -8,7 +8,7 @@ import time
 import psycopg
 import pytest
 
-from wattkeep.domain.readings import Reading
+from wattkeep.domain.readings import Reading, Run
 from wattkeep.domain.sequence import MOST_RUNS
 from wattkeep.ingest.batches import Batch, Board, Stored, Windows
 from wattkeep.ingest.sqlite_store import SqliteStore
@@ -24,6 +24,15 @@ def reading(at_ms=T, power=100.0, device_id=1):
 def told(*readings):
     """A batch whose times the sender told."""
     return Batch(readings[0].device_id, list(readings), [False] * len(readings), is_array=True)
+
+
+def run(*seconds, device_id=1):
+    """A batch kept as columns, of readings so many seconds after `T`."""
+    instants = [T + 1000 * second for second in seconds]
+    measured = [[value] * len(instants) for value in reading()[2:]]
+    return Batch(
+        device_id, Run(device_id, instants, measured), [False] * len(instants), is_array=True
+    )
 
 
 def stamped(*readings):
@@ -72,6 +81,37 @@ def test_twins_in_one_commit_are_stored_once(database):
     stored = database.store.commit([told(reading()), told(reading(), reading(T + 1))], [])
 
     assert stored == [Stored([reading()], 0, T), Stored([reading(T + 1)], 1, T + 1)]
+
+
+def test_runs_are_stored_as_their_readings_would_be(database):
+    long, other = run(*range(0, -1100, -1)), run(*range(400), device_id=2)
+
+    outcomes = database.store.commit([long, stamped(reading(T, 7.0)), other], [])
+
+    assert [(len(one.readings), one.duplicates) for one in outcomes] == [
+        (1100, 0),
+        (1, 0),
+        (400, 0),
+    ]
+    assert [one.reading_id for one in outcomes] == [T - 1_099_000, T + 1, T + 399_000]
+    assert outcomes[1].readings == [reading(T + 1, 7.0)]
+    assert database.readings() == rows(*long.readings, *other.readings, reading(T + 1, 7.0))
+
+
+def test_of_a_run_sent_again_only_what_is_new_is_stored(database):
+    database.store.commit([run(*range(350)), run(*range(350), device_id=2)], [])
+
+    outcomes = database.store.commit(
+        [run(*range(100, 450)), run(*range(350), device_id=2), run(*range(350), device_id=3)], []
+    )
+
+    assert [(len(one.readings), one.duplicates) for one in outcomes] == [
+        (100, 250),
+        (0, 350),
+        (350, 0),
+    ]
+    assert [one.reading_id for one in outcomes] == [T + 449_000, T + 349_000, T + 349_000]
+    assert len(database.readings()) == 450 + 350 + 350
 
 
 def test_what_we_stamp_moves_to_the_next_free_millisecond(database):

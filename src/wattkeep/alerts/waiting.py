@@ -69,7 +69,8 @@ class Waiting:
         if pile is None:
             pile = self._piles[device_id] = _Pile()
         self.count += len(readings)
-        if self.count > MOST_LOOSE:
+        # What is packed came before: nothing may overtake it.
+        if self.count > MOST_LOOSE or pile.packed:
             pile.pack(readings)
         else:
             pile.loose.append(readings)
